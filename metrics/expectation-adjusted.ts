@@ -1,0 +1,20 @@
+import { type Measured, measured, undefinedBecause } from './result.ts'
+
+/**
+ * Expectation-adjusted distinct: the types seen over the types to be expected of as many uniform draws from the vocabulary,
+ * D / (V (1 - ((V - 1) / V)^C)). Unlike distinct-n it does not fall with length alone.
+ *
+ * Reference: Liu et al., "Rethinking and Refining the Distinct Metric", ACL 2022. Complexity: O(1) on counts. Range (0, ...):
+ * at most V when every type is of the vocabulary.
+ * @param distinct D, types seen
+ * @param total C, tokens
+ * @param vocabulary V, types there are, for instance those of the human reference
+ * @returns undefined without tokens or vocabulary
+ */
+export function expectationAdjustedDistinct(distinct: number, total: number, vocabulary: number): Measured {
+  if (total === 0) return undefinedBecause('no tokens')
+  if (!(vocabulary > 0)) return undefinedBecause('no vocabulary')
+  // 1 - (1 - 1/V)^C without losing the digits of a small 1/V.
+  const expected = -vocabulary * Math.expm1(total * Math.log1p(-1 / vocabulary))
+  return measured(distinct / expected)
+}

@@ -1,0 +1,39 @@
+import { hashWords } from './hash-text.ts'
+import { createHashes, hashGrams } from './hashes.ts'
+
+/** Name and version of the features, stored beside every value they led to. */
+export const featuresId = 'hashed-256-1'
+/** Numbers of a feature vector. */
+export const dimensions = 256
+
+/**
+ * Hashed features of texts: each word and each pair of neighbouring words adds 1 or -1 to one of 256 numbers, both by its
+ * hash; then the vector is scaled to length 1. Products of such vectors are, but for the hash's noise of about 1/16, cosines
+ * of counts. They need no model and cost microseconds; they know nothing of meaning.
+ *
+ * Reference: Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009. Complexity: linear in the
+ * text. The buffers are the function's own; every vector is new.
+ * @returns a function from a text to its vector, undefined for a text without words or whose words cancel out
+ */
+export function createFeatures(): (text: string) => Float64Array | undefined {
+  const words = createHashes()
+  const pairs = createHashes()
+  return text => {
+    hashWords(text, words)
+    hashGrams(words, words, 2, pairs)
+    const vector = new Float64Array(dimensions)
+    for (const { lo, hi, length } of [words, pairs]) {
+      for (let at = 0; at < length; at++) {
+        const mixed = Math.imul(lo[at]! ^ (hi[at]! >>> 9), 0x9e3779b1) >>> 0
+        const place = mixed >>> 24
+        vector[place] = vector[place]! + ((mixed >>> 11) & 1 ? 1 : -1)
+      }
+    }
+    let squares = 0
+    for (const value of vector) squares += value * value
+    if (squares === 0) return undefined
+    const scale = 1 / Math.sqrt(squares)
+    for (let place = 0; place < dimensions; place++) vector[place] = vector[place]! * scale
+    return vector
+  }
+}

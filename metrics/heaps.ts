@@ -1,0 +1,24 @@
+import { type Measured, measured, undefinedBecause } from './result.ts'
+
+/**
+ * Heaps exponent between a tenth of the window and the window: log10(V(N) / V(N/10)). How fast new words still come;
+ * among the earliest to fall in a collapse. Depends on the order of the documents and on N: compare whole windows only.
+ *
+ * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta. Complexity: logarithmic in the types. Range [0, 1] up
+ * to the rounding of N/10.
+ * @param firsts for each type the position of its first token, from 0, ascending
+ * @param tokens N
+ * @returns undefined below ten tokens
+ */
+export function heapsBeta(firsts: ArrayLike<number>, tokens: number): Measured {
+  const tenth = Math.floor(tokens / 10)
+  if (tenth === 0) return undefinedBecause('fewer than ten tokens')
+  let low = 0
+  let high = firsts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (firsts[middle]! < tenth) low = middle + 1
+    else high = middle
+  }
+  return measured(Math.log10(firsts.length / low))
+}

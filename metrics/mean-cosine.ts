@@ -1,0 +1,17 @@
+import { type Measured, measured, undefinedBecause } from './result.ts'
+
+/**
+ * Mean cosine of all pairs of m unit vectors, from their sum: (||sum||^2 - m) / (m (m - 1)). 1 less it is the dispersion
+ * (remote-clique).
+ *
+ * Reference: the identity ||sum x||^2 = m + 2 sum over pairs of x.y; dispersion as in Cevallos et al. (2018).
+ * Complexity: O(1) on the sum. Range [-1 / (m - 1), 1].
+ * @param squaredSum ||sum of the unit vectors||^2, which is also the sum of all entries of their kernel matrix
+ * @param items m
+ * @returns undefined below two vectors
+ */
+export function meanCosine(squaredSum: number, items: number): Measured {
+  if (items < 2) return undefinedBecause('fewer than two documents with words')
+  // Rounding must not leave the range.
+  return measured(Math.min(1, (squaredSum - items) / (items * (items - 1))))
+}

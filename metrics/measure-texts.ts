@@ -1,0 +1,268 @@
+/** Every metric of a list of texts, by one call. */
+import { compressionBudget, compressionRatio } from './compression-ratio.ts'
+import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
+import { dimensions, featuresId } from './features.ts'
+import { frechetDistance } from './frechet.ts'
+import { countsOfIds, encode } from './grams.ts'
+import { hdd } from './hdd.ts'
+import { heapsFit } from './heaps-fit.ts'
+import { herdanC } from './herdan-c.ts'
+import { humanRatio } from './human-ratio.ts'
+import { interquartileRange } from './interquartile-range.ts'
+import { jsDivergence } from './js-divergence.ts'
+import type { PanelKey } from './keys.ts'
+import { klDivergence } from './kl-divergence.ts'
+import { logPerplexity } from './log-perplexity.ts'
+import { mattr } from './mattr.ts'
+import { meanCosine } from './mean-cosine.ts'
+import { mean, standardDeviation } from './moments.ts'
+import { mtld } from './mtld.ts'
+import { ngramDiversity } from './ngram-diversity.ts'
+import { ngramKernel, ngramKernelId } from './ngram-kernel.ts'
+import { novelTypeShare } from './novel-type-share.ts'
+import { type Occurrences, occurrencesOf } from './occurrences.ts'
+import { createPanel } from './panel.ts'
+import { type Reference, createReference, toVectors } from './reference.ts'
+import { type Measured, measured, undefinedBecause, valueOf } from './result.ts'
+import { rougeL, rougeTokens } from './rouge-l.ts'
+import { selfBleu } from './self-bleu.ts'
+import { simpsonD } from './simpson.ts'
+import { countsOf, spectrumOf, totalOf } from './spectrum.ts'
+import { symmetricEigenvalues } from './eigenvalues.ts'
+import { tailMass } from './tail-mass.ts'
+import { tailTypesKept } from './tail-types-kept.ts'
+import { type TextKey, textKeys } from './text-keys.ts'
+import { tokenWindows } from './token-windows.ts'
+import { tokenizers, words } from './tokenize.ts'
+import { trimmed } from './trimmed.ts'
+import { addVector, createVectorSums } from './vector-sums.ts'
+import { vendi } from './vendi.ts'
+import { vendiQ2 } from './vendi-q2.ts'
+import { yuleK } from './yule-k.ts'
+
+/** What texts are compared with, and how many of them the metrics take that compare documents. */
+export type TextOptions = {
+  /** Held-out human texts; made a `Reference` beforehand they serve many calls. */
+  readonly reference?: readonly string[] | Reference
+  /** Texts the generators were fitted on. */
+  readonly seed?: readonly string[]
+  /** Human texts that are neither, for windows of as many tokens: what the ratios divide by. */
+  readonly band?: readonly string[]
+  /** Documents self-BLEU takes, from the first. */
+  readonly selfBleuSample?: number
+  /** Documents ROUGE-L takes. */
+  readonly rougeSample?: number
+  /** Documents the kernel of Vendi and of the mean cosine takes. */
+  readonly kernelSample?: number
+}
+
+/** What values depend on, by name and version: two of another name are not to be compared. */
+const madeWith = { tokenizer: tokenizers.words, kernel: ngramKernelId, features: featuresId } as const
+
+/** Every key is in one of the two: `metrics`, or `undefined` with its reason. */
+export type TextMetrics = {
+  readonly tokenizer: string
+  /** Of Vendi and of the mean cosine. */
+  readonly kernel: string
+  /** Of the Fréchet distance. */
+  readonly features: string
+  readonly metrics: Partial<Record<TextKey, number>>
+  readonly undefined: Partial<Record<TextKey, string>>
+}
+
+/** Shorter documents have no MTLD worth the name. */
+const shortestMtld = 100
+
+/**
+ * Measures texts: every metric there is, or why it has none. The order of the texts counts for the pooled moving ratios,
+ * MTLD, Heaps and compression, and for which texts the samples take. Complexity: linear in the texts; ROUGE-L and the kernel
+ * are quadratic in their samples.
+ * @param texts any strings
+ * @throws RangeError when a sample is not a positive integer
+ */
+export function measureTexts(texts: readonly string[], options: TextOptions = {}): TextMetrics {
+  return createMeasure(options)(texts)
+}
+
+/**
+ * The same for many lists of texts, windows for instance: what is compared with is read once.
+ * @throws RangeError when a sample is not a positive integer
+ */
+export function createMeasure(options: TextOptions = {}): (texts: readonly string[]) => TextMetrics {
+  const { reference, seed, band, selfBleuSample = 200, rougeSample = 100, kernelSample = 200 } = options
+  for (const size of [selfBleuSample, rougeSample, kernelSample]) {
+    if (!Number.isInteger(size) || size < 1)
+      throw new RangeError(`a sample of ${size} is not a positive integer`)
+  }
+  const human = reference && ('counts' in reference ? reference : createReference(reference))
+  const others: Others = { human, seed: seed && new Set(seed.flatMap(words)), band: band?.map(words) }
+  return texts => {
+    const documents = texts.map(words)
+    const results: Record<TextKey, Measured> = {
+      ...panelOf(texts),
+      ...lexical(documents, human),
+      ngram_diversity_4: ngramDiversity(texts),
+      compression_ratio: compressionRatio(texts),
+      compression_ratio_80k: compressionRatio(texts, compressionBudget),
+      self_bleu_4: selfBleu(documents.slice(0, selfBleuSample)),
+      rouge_l: rougeL(texts.slice(0, rougeSample).map(rougeTokens)),
+      ...diversity(documents.slice(0, kernelSample)),
+      ...comparison(documents, others),
+      frechet_distance: frechet(texts, human),
+      ...perplexity(documents, human)
+    }
+    const metrics: Partial<Record<TextKey, number>> = {}
+    const missing: Partial<Record<TextKey, string>> = {}
+    for (const key of textKeys) {
+      const result = results[key]
+      if ('value' in result) metrics[key] = result.value
+      else missing[key] = result.undefined
+    }
+    return { ...madeWith, metrics, undefined: missing }
+  }
+}
+
+/** What texts are compared with, made ready. */
+type Others = {
+  readonly human: Reference | undefined
+  /** Types of the seed texts. */
+  readonly seed: ReadonlySet<string> | undefined
+  /** Words of the band's documents. */
+  readonly band: readonly (readonly string[])[] | undefined
+}
+
+function panelOf(texts: readonly string[]): Record<PanelKey, Measured> {
+  const panel = createPanel()
+  for (const text of texts) panel.add(text)
+  return panel.values()
+}
+
+/** What one pass over the words gives beside the panel. */
+function lexical(documents: readonly (readonly string[])[], human: Reference | undefined) {
+  const { pooled, types, documents: encoded } = encode(documents)
+  const spectrum = spectrumOf(countsOfIds(pooled, types))
+  const occurrences = occurrencesOf(pooled)
+  const firsts: number[] = []
+  for (const [at, before] of occurrences.previous.entries()) if (before < 0) firsts.push(at)
+  const heaps = heapsFit(firsts, pooled.length)
+  const spans = encoded.map(ids => ids.length)
+  return {
+    heaps_fit_k: heaps.k,
+    heaps_fit_beta: heaps.beta,
+    herdan_c: herdanC(spectrum),
+    yule_k: yuleK(spectrum),
+    simpson_d: simpsonD(spectrum),
+    hdd_42: hdd(spectrum),
+    mattr_50: perDocument(spans, 50, (from, to) => mattr(occurrences, 50, from, to)),
+    mattr_100: perDocument(spans, 100, (from, to) => mattr(occurrences, 100, from, to)),
+    mattr_50_pooled: mattr(occurrences, 50),
+    mattr_100_pooled: mattr(occurrences, 100),
+    mtld: perDocument(spans, shortestMtld, (from, to) => mtldWithin(occurrences, from, to)),
+    mtld_pooled: mtld(occurrences),
+    ead_1: human
+      ? expectationAdjustedDistinct(spectrum.types, spectrum.tokens, human.counts.size)
+      : undefinedBecause(noReference)
+  }
+}
+
+const noReference = 'no reference texts'
+const mtldWithin = (occurrences: Occurrences, from: number, to: number): Measured =>
+  mtld(occurrences, undefined, from, to)
+
+/** The mean of a metric over the documents of at least that many tokens. */
+function perDocument(
+  lengths: readonly number[],
+  least: number,
+  metric: (from: number, to: number) => Measured
+): Measured {
+  const values: number[] = []
+  let from = 0
+  for (const length of lengths) {
+    const value = length < least ? undefined : valueOf(metric(from, from + length))
+    if (value !== undefined) values.push(value)
+    from += length
+  }
+  return values.length === 0 ? undefinedBecause(`no document of at least ${least} tokens`) : mean(values)
+}
+
+/** How unlike one another the documents are, under the n-gram kernel. */
+function diversity(documents: readonly (readonly string[])[]) {
+  const { items, entries } = ngramKernel(documents)
+  const eigenvalues = symmetricEigenvalues(entries, items).map(value => value / items)
+  const cosine = meanCosine(
+    entries.reduce((sum, entry) => sum + entry, 0),
+    items
+  )
+  return {
+    vendi_q1: vendi(eigenvalues),
+    vendi_q2: vendiQ2(
+      entries.reduce((sum, entry) => sum + entry * entry, 0),
+      items
+    ),
+    vendi_qinf: vendi(eigenvalues, Infinity),
+    mean_cosine: cosine,
+    dispersion: 'value' in cosine ? measured(1 - cosine.value) : cosine
+  }
+}
+
+/** How the words compare with those of human texts. */
+function comparison(documents: readonly (readonly string[])[], { human, seed, band }: Others) {
+  type Metric = (of: ReadonlyMap<string, number>) => Measured
+  const kept: Metric = of => (human ? tailTypesKept(of, human.tail) : undefinedBecause(noReference))
+  const mass: Metric = of => (human ? tailMass(of, human.tail) : undefinedBecause(noReference))
+  const novel: Metric = of => (seed ? novelTypeShare(of, seed) : undefinedBecause('no seed texts'))
+  const counts = countsOf(documents.flat())
+  const windows = humanWindows(band ?? [], totalOf(counts))
+  const ratio = (metric: Metric): Measured =>
+    band ? humanRatio(metric(counts), windows.map(metric)) : undefinedBecause('no human band texts')
+  return {
+    kl_to_human: human ? klDivergence(counts, human.counts) : undefinedBecause(noReference),
+    js_to_human: human ? jsDivergence(counts, human.counts) : undefinedBecause(noReference),
+    tail_types_kept: kept(counts),
+    tail_types_kept_ratio: ratio(kept),
+    tail_mass: mass(counts),
+    tail_mass_ratio: ratio(mass),
+    novel_type_share: novel(counts),
+    novel_type_share_ratio: ratio(novel)
+  }
+}
+
+/** Counts of human windows of that many tokens. */
+function humanWindows(band: readonly (readonly string[])[], tokens: number): Map<string, number>[] {
+  if (tokens === 0) return []
+  const lengths = band.map(({ length }) => length)
+  return tokenWindows(lengths, tokens).map(({ from, to }) => countsOf(band.slice(from, to).flat()))
+}
+
+/** Distance of the hashed features from those of as many human documents. */
+function frechet(texts: readonly string[], human: Reference | undefined): Measured {
+  if (!human) return undefinedBecause(noReference)
+  const vectors = texts.flatMap(toVectors())
+  const size = Math.min(vectors.length, human.features.length)
+  const sums = createVectorSums(dimensions)
+  for (const vector of vectors.slice(0, size)) addVector(sums, vector)
+  return frechetDistance(sums, human.sums(size))
+}
+
+/** How probable the documents are under the model of the human texts. */
+function perplexity(documents: readonly (readonly string[])[], human: Reference | undefined) {
+  const model = human?.model
+  const values = model
+    ? documents.flatMap(document => {
+        const value = valueOf(logPerplexity(model, document))
+        return value === undefined ? [] : [value]
+      })
+    : []
+  const kept = trimmed(values)
+  const some = (metric: Measured): Measured => {
+    if (!human) return undefinedBecause(noReference)
+    return model ? metric : undefinedBecause('the reference has no words')
+  }
+  return {
+    log_ppl_mean: some(mean(values)),
+    log_ppl_sd: some(standardDeviation(values)),
+    log_ppl_iqr: some(interquartileRange(values)),
+    log_ppl_mean_trimmed: some(mean(kept)),
+    log_ppl_sd_trimmed: some(standardDeviation(kept))
+  }
+}

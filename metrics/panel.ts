@@ -1,0 +1,206 @@
+/** The panel: every metric of a window in one pass over its documents, without comparing documents in pairs. */
+import { chao1 } from './chao1.ts'
+import { coverage } from './coverage.ts'
+import { distinctInter, distinctIntra } from './distinct.ts'
+import { entropyChaoShen } from './entropy-chao-shen.ts'
+import { entropyMillerMadow } from './entropy-miller-madow.ts'
+import { entropy } from './entropy.ts'
+import { type Fingerprint, createFingerprinter } from './fingerprint.ts'
+import { GramTable } from './gram-table.ts'
+import { type Hashes, appendHashes, createHashes, lengthenGrams } from './hashes.ts'
+import { heapsBeta } from './heaps.ts'
+import { missingMass } from './missing-mass.ts'
+import type { PanelKey } from './keys.ts'
+import { mean, standardDeviation } from './moments.ts'
+import { type Measured, measured, undefinedBecause } from './result.ts'
+import { createRepeatFilter } from './repeats.ts'
+import { othersHolding, selfRepetition } from './self-repetition.ts'
+import { withSingletons } from './spectrum.ts'
+import { ttr } from './ttr.ts'
+
+/** Accumulates the documents of a window. */
+export type Panel = {
+  /** Adds the next document. A fingerprint is copied, not kept. */
+  add(document: string | Fingerprint): void
+  /** Documents so far. */
+  readonly documents: number
+  /** Words so far. */
+  readonly tokens: number
+  /** Every metric of what was added, or why it has none. The window may go on afterwards. */
+  values(): Record<PanelKey, Measured>
+  /** Empties the window and keeps its memory for the next. */
+  clear(): void
+}
+
+/** Hashes of one tokenizer over the documents of a window, one document after the other. */
+type Pool = { readonly tokens: Hashes; readonly ends: number[] }
+
+const createPool = (): Pool => ({ tokens: createHashes(), ends: [] })
+
+function addTo({ tokens, ends }: Pool, document: Hashes): void {
+  appendHashes(tokens, document)
+  ends.push(tokens.length)
+}
+
+/** Tokens a pool keeps room for when it is emptied. */
+const largestKept = 2 ** 17
+
+function empty({ tokens, ends }: Pool): void {
+  if (tokens.lo.length > largestKept) Object.assign(tokens, createHashes())
+  tokens.length = 0
+  ends.length = 0
+}
+
+// One table and a few lists for all panels, used while values are taken: counting a whole window at once, one order
+// after the other, stays in the processor's cache, where a table per window and order would not.
+const table = new GramTable()
+const repeats = createRepeatFilter()
+const grams = createHashes()
+const candidates = createHashes()
+
+/** Replaces what `grams` holds by the n-grams of a pool; to be called for n = 1, 2, ... in turn. */
+function toOrder({ tokens, ends }: Pool, n: number): void {
+  if (n === 1) {
+    grams.length = 0
+    appendHashes(grams, tokens)
+  } else lengthenGrams(grams, tokens, ends, n)
+}
+
+/**
+ * Counts the n-grams of a pool into the emptied table. From n = 2 on those that stand alone in the window, which are
+ * most, are only counted.
+ * @param counted is told of every document, one after the other: how many n-grams, and how many distinct
+ * @param ids receives the ids of each document's distinct n-grams that are in the table
+ * @returns how many n-grams stand alone and are not in the table
+ */
+function count(
+  { ends }: Pool,
+  n: number,
+  counted: (all: number, distinct: number) => void,
+  ids?: number[]
+): number {
+  table.clear()
+  if (n > 1) repeats.look(grams)
+  let alone = 0
+  let from = 0
+  for (const [index, end] of ends.entries()) {
+    const to = Math.max(from, end - n + 1)
+    if (n === 1) counted(to - from, table.add(grams, index + 1, ids, from, to))
+    else {
+      repeats.select(grams, from, to, candidates)
+      const others = to - from - candidates.length
+      alone += others
+      counted(to - from, others + table.add(candidates, index + 1, ids))
+    }
+    from = end
+  }
+  return alone
+}
+
+/** What is known of the n-grams of one order over a pool. */
+type Order = { readonly inter: Measured; readonly intra: Measured; readonly alone: number }
+
+/** Distinct-n of the order `grams` holds. What else is wanted of the table is there until the next count. */
+function distinct(pool: Pool, n: number): Order {
+  let total = 0
+  let ratios = 0
+  let documents = 0
+  const alone = count(pool, n, (all, different) => {
+    if (all === 0) return
+    total += all
+    ratios += different / all
+    documents += 1
+  })
+  return {
+    inter: distinctInter(table.size + alone, total),
+    intra: distinctIntra(ratios, documents),
+    alone
+  }
+}
+
+/** Self-repetition of the order `grams` holds; what stands alone is held by no other document. */
+function repeated(pool: Pool, n: number): Measured {
+  const ids: number[] = []
+  const ends: number[] = []
+  count(pool, n, () => ends.push(ids.length), ids)
+  return selfRepetition(othersHolding(ids, ends, table.size))
+}
+
+/**
+ * An empty panel. Pooled values run over the documents in the order they are added; n-grams never cross documents.
+ * Complexity: adding copies the hashes; `values` is linear in the tokens. Memory: 16 to 32 bytes a token, that is at
+ * most 0.6 MB for a window of 20,000.
+ */
+export function createPanel(): Panel {
+  const fingerprint = createFingerprinter()
+  const words = createPool()
+  const whitespace = createPool()
+
+  function values(): Record<PanelKey, Measured> {
+    const lengths = words.ends.map((end, index) => end - (words.ends[index - 1] ?? 0))
+    toOrder(words, 1)
+    const one = distinct(words, 1)
+    const spectrum = table.spectrum()
+    const heaps = heapsBeta(table.firsts, spectrum.tokens)
+    toOrder(words, 2)
+    const two = distinct(words, 2)
+    const pairs = withSingletons(table.spectrum(), two.alone)
+    toOrder(words, 3)
+    const three = distinct(words, 3)
+    toOrder(words, 4)
+    const four = distinct(words, 4)
+    for (const n of [1, 2, 3, 4]) toOrder(whitespace, n)
+    const self = repeated(whitespace, 4)
+    table.clear()
+    if (grams.lo.length > largestKept) Object.assign(grams, createHashes())
+    const { tokens, types, f1, f2 } = spectrum
+    const some = (value: number): Measured => (tokens === 0 ? undefinedBecause('no tokens') : measured(value))
+    return {
+      documents: measured(lengths.length),
+      tokens: measured(tokens),
+      types: some(types),
+      length_mean: mean(lengths),
+      length_sd: standardDeviation(lengths),
+      ttr: ttr(spectrum),
+      distinct_1_inter: one.inter,
+      distinct_2_inter: two.inter,
+      distinct_3_inter: three.inter,
+      distinct_4_inter: four.inter,
+      distinct_1_intra: one.intra,
+      distinct_2_intra: two.intra,
+      distinct_3_intra: three.intra,
+      distinct_4_intra: four.intra,
+      self_repetition_4: self,
+      f1: some(f1),
+      f2: some(f2),
+      missing_mass: missingMass(spectrum),
+      coverage: coverage(spectrum),
+      chao1: chao1(spectrum),
+      entropy_1: entropy(spectrum),
+      entropy_1_miller_madow: entropyMillerMadow(spectrum),
+      entropy_1_chao_shen: entropyChaoShen(spectrum),
+      entropy_2: entropy(pairs),
+      entropy_2_chao_shen: entropyChaoShen(pairs),
+      heaps_beta: heaps
+    }
+  }
+
+  return {
+    add(document) {
+      const hashes = typeof document === 'string' ? fingerprint(document) : document
+      addTo(words, hashes.words)
+      addTo(whitespace, hashes.whitespace)
+    },
+    values,
+    get documents() {
+      return words.ends.length
+    },
+    get tokens() {
+      return words.tokens.length
+    },
+    clear() {
+      empty(words)
+      empty(whitespace)
+    }
+  }
+}

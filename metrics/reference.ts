@@ -1,0 +1,66 @@
+/** Human text in the form that metrics compare with: counted, fitted and embedded once. */
+import { createFeatures, dimensions } from './features.ts'
+import { type LanguageModel, fitLanguageModel } from './language-model.ts'
+import { countsOf } from './spectrum.ts'
+import { tailTypes } from './tail-types.ts'
+import { words } from './tokenize.ts'
+import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
+
+/** A held-out human reference. What costs time is made when first asked for, and kept. */
+export type Reference = {
+  readonly documents: readonly string[]
+  /** Counts of its words. */
+  readonly counts: ReadonlyMap<string, number>
+  /** Types it holds at most twice. */
+  readonly tail: ReadonlySet<string>
+  /** The frozen model of order 3; undefined without words. */
+  readonly model: LanguageModel | undefined
+  /** Hashed features of its documents with words, in their order. */
+  readonly features: readonly Float64Array[]
+  /** Sums over the first so many of them; those asked for last are kept. */
+  sums(size: number): VectorSums
+}
+
+/**
+ * Makes a reference. Complexity: linear in the tokens.
+ * @param documents human texts that no generator has seen
+ */
+export function createReference(documents: readonly string[]): Reference {
+  const tokens = documents.map(words)
+  const counts = countsOf(tokens.flat())
+  let tail: ReadonlySet<string> | undefined
+  let model: LanguageModel | undefined
+  let features: readonly Float64Array[] | undefined
+  let sums: VectorSums | undefined
+  return {
+    documents,
+    counts,
+    get tail() {
+      tail ??= tailTypes(counts)
+      return tail
+    },
+    get model() {
+      if (counts.size > 0) model ??= fitLanguageModel(tokens)
+      return model
+    },
+    get features() {
+      features ??= documents.flatMap(toVectors())
+      return features
+    },
+    sums(size) {
+      if (sums?.count === size) return sums
+      sums = createVectorSums(dimensions)
+      for (const vector of this.features.slice(0, size)) addVector(sums, vector)
+      return sums
+    }
+  }
+}
+
+/** The vector of a text as a list of one, or of none. */
+export function toVectors(): (text: string) => Float64Array[] {
+  const vectorOf = createFeatures()
+  return text => {
+    const vector = vectorOf(text)
+    return vector ? [vector] : []
+  }
+}

@@ -1,0 +1,46 @@
+import { panelKeys } from './keys.ts'
+
+/** Keys of everything `measureTexts` reports, in the order of reporting: those of the panel, then the others. */
+export const textKeys = [
+  ...panelKeys,
+  'heaps_fit_k',
+  'heaps_fit_beta',
+  'herdan_c',
+  'yule_k',
+  'simpson_d',
+  'hdd_42',
+  'mattr_50',
+  'mattr_100',
+  'mattr_50_pooled',
+  'mattr_100_pooled',
+  'mtld',
+  'mtld_pooled',
+  'ead_1',
+  'ngram_diversity_4',
+  'compression_ratio',
+  'compression_ratio_80k',
+  'self_bleu_4',
+  'rouge_l',
+  'vendi_q1',
+  'vendi_q2',
+  'vendi_qinf',
+  'mean_cosine',
+  'dispersion',
+  'kl_to_human',
+  'js_to_human',
+  'tail_types_kept',
+  'tail_types_kept_ratio',
+  'tail_mass',
+  'tail_mass_ratio',
+  'novel_type_share',
+  'novel_type_share_ratio',
+  'frechet_distance',
+  'log_ppl_mean',
+  'log_ppl_sd',
+  'log_ppl_iqr',
+  'log_ppl_mean_trimmed',
+  'log_ppl_sd_trimmed'
+] as const
+
+/** Key of a metric of texts. */
+export type TextKey = (typeof textKeys)[number]

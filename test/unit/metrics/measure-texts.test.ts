@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { panelKeys } from '../../../metrics/keys.ts'
+import { createMeasure, measureTexts } from '../../../metrics/measure-texts.ts'
+import { createPanel } from '../../../metrics/panel.ts'
+import { createReference } from '../../../metrics/reference.ts'
+import { random } from '../../../metrics/random.ts'
+import { type TextKey, textKeys } from '../../../metrics/text-keys.ts'
+import { words } from '../../../metrics/tokenize.ts'
+
+const fixture = join(import.meta.dirname, '../../fixtures/metrics/texts.json')
+const texts = (JSON.parse(readFileSync(fixture, 'utf8')) as { text: string }[]).map(({ text }) => text)
+const [own, human] = [texts.slice(0, 20), texts.slice(20)]
+/** Depend on the order of the texts. */
+const ordered: readonly TextKey[] = [
+  'heaps_beta',
+  'heaps_fit_k',
+  'heaps_fit_beta',
+  'mattr_50_pooled',
+  'mattr_100_pooled',
+  'mtld_pooled',
+  'ngram_diversity_4',
+  'compression_ratio',
+  'compression_ratio_80k'
+]
+
+function shuffled<T>(list: readonly T[], seed: number): T[] {
+  const draws = random(seed)
+  return list
+    .map(one => [draws.float(), one] as const)
+    .toSorted(([a], [b]) => a - b)
+    .map(([, one]) => one)
+}
+
+/** Asserts what holds of every answer, and gives its numbers. */
+function measuredOf(...args: Parameters<typeof measureTexts>): Partial<Record<TextKey, number>> {
+  const result = measureTexts(...args)
+  for (const key of textKeys) {
+    const [value, reason] = [result.metrics[key], result.undefined[key]]
+    assert.ok((value === undefined) !== (reason === undefined), `${key}: ${value}, ${reason}`)
+    if (value !== undefined) assert.ok(Number.isFinite(value), `${key}: ${value}`)
+    else assert.ok(reason !== '', key)
+  }
+  assert.equal(Object.keys(result.metrics).length + Object.keys(result.undefined).length, textKeys.length)
+  return result.metrics
+}
+
+describe('bad texts have defined results', () => {
+  const bad: Record<string, readonly string[]> = {
+    'no texts': [],
+    'an empty text': [''],
+    'one token': ['word'],
+    'only punctuation': ['... — !', '??'],
+    'a lone surrogate': ['\ud800', 'a \udfff b', '\udc00\ud800'],
+    'no words beside words': ['', 'one two three', '—', '\n\n'],
+    scripts: ['北京是中国的首都', 'Привет, мир', 'สวัสดีชาวโลก', 'naïve café'],
+    'the same text': Array<string>(30).fill('the same text, over and over again')
+  }
+  for (const [name, list] of Object.entries(bad)) {
+    test(name, () => {
+      measuredOf(list)
+      measuredOf(list, { reference: human, seed: own, band: own })
+      measuredOf(own, { reference: list, seed: list, band: list })
+      measuredOf(list, { reference: list, seed: list, band: list })
+    })
+  }
+
+  test('what values depend on is named beside them', () => {
+    const { tokenizer, kernel, features } = measureTexts(own)
+    assert.deepEqual([tokenizer, kernel, features], ['words-1', 'ngram-1', 'hashed-256-1'])
+  })
+
+  test('any strings', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 30 }), { maxLength: 6 }), list => {
+        measuredOf(list, { reference: list.slice(1), seed: list.slice(2), band: list })
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  test('a text of a million characters', () => {
+    const long = Array.from({ length: 150_000 }, (_, at) => `w${(at * at) % 7919}`).join(' ')
+    const metrics = measuredOf([long, ...own])
+    assert.ok(metrics.rouge_l! >= 0 && metrics.self_bleu_4! > 0)
+  })
+})
+
+describe('what is compared with', () => {
+  test('without it there are reasons', () => {
+    const { undefined: missing } = measureTexts(own)
+    assert.equal(missing.kl_to_human, 'no reference texts')
+    assert.equal(missing.log_ppl_mean, 'no reference texts')
+    assert.equal(missing.ead_1, 'no reference texts')
+    assert.equal(missing.novel_type_share, 'no seed texts')
+    assert.equal(missing.tail_mass_ratio, 'no human band texts')
+    assert.equal(missing.compression_ratio_80k, 'fewer than 80000 bytes')
+  })
+
+  test('a text is at no distance from itself', () => {
+    const metrics = measuredOf(own, { reference: own, seed: own, band: own })
+    assert.ok(
+      metrics.kl_to_human! < 1e-12 && metrics.js_to_human! < 1e-12 && metrics.frechet_distance! < 1e-9
+    )
+    assert.equal(metrics.tail_types_kept, 1)
+    assert.equal(metrics.novel_type_share, 0)
+    assert.equal(metrics.tail_types_kept_ratio, 1)
+    assert.equal(metrics.tail_mass_ratio, 1)
+  })
+
+  test('ratios divide by the mean of human windows of as many tokens', () => {
+    const [small] = own
+    const tokens = words(small!).length
+    const metrics = measuredOf([small!], { reference: human, band: own.slice(1) })
+    const windows: number[] = []
+    for (let from = 1, to = 1, sum = 0; to <= own.length; to++) {
+      if (sum >= tokens) {
+        windows.push(measuredOf(own.slice(from, to), { reference: human }).tail_mass!)
+        from = to
+        sum = 0
+      }
+      sum += words(own[to] ?? '').length
+    }
+    assert.ok(windows.length > 3)
+    const mean = windows.reduce((sum, one) => sum + one, 0) / windows.length
+    assert.ok(Math.abs(metrics.tail_mass_ratio! - metrics.tail_mass! / mean) < 1e-12)
+    const { undefined: missing } = measureTexts(own, { reference: human, band: own.slice(1) })
+    assert.equal(missing.tail_mass_ratio, 'no human window of as many tokens')
+  })
+
+  test('a reference made once, and a measure made once, say the same', () => {
+    const options = { seed: own, band: own, selfBleuSample: 5, rougeSample: 4, kernelSample: 6 }
+    const once = measureTexts(own, { reference: human, ...options })
+    const measure = createMeasure({ reference: createReference(human), ...options })
+    assert.deepEqual(measure(own), once)
+    assert.deepEqual(measure(own), once)
+    const { metrics: whole } = measureTexts(own)
+    for (const key of ['self_bleu_4', 'rouge_l', 'vendi_q1'] as const)
+      assert.notEqual(once.metrics[key], whole[key])
+    assert.throws(() => createMeasure({ rougeSample: 0 }), RangeError)
+    assert.throws(() => createMeasure({ kernelSample: 1.5 }), RangeError)
+  })
+})
+
+test('the panel is the streaming one', () => {
+  const panel = createPanel()
+  for (const text of texts) panel.add(text)
+  const values = panel.values()
+  const { metrics } = measureTexts(texts)
+  for (const key of panelKeys) assert.deepEqual(values[key], { value: metrics[key] }, key)
+})
+
+test('the order of the texts matters where it is said to, and nowhere else', () => {
+  const options = { reference: human, seed: human, band: human, rougeSample: 20 }
+  const one = measuredOf(own, options)
+  for (const seed of [1, 2]) {
+    const other = measuredOf(shuffled(own, seed), options)
+    for (const key of textKeys) {
+      if (ordered.includes(key)) continue
+      const [a, b] = [one[key], other[key]]
+      assert.ok(a === b || Math.abs(a! - b!) < 1e-9 * Math.max(1, Math.abs(a!)), `${key}: ${a}, ${b}`)
+    }
+  }
+})
+
+describe('degraded texts move what must move', () => {
+  const before = measuredOf(texts)
+
+  test('a template that is filled in', () => {
+    const filled = texts.map(
+      (text, at) => `It is important to note that ${words(text)[at % 20]} is a key aspect of the world.`
+    )
+    const after = measuredOf(filled, { reference: human })
+    assert.ok(after.rouge_l! > 0.8 && after.self_bleu_4! > 0.5 && after.mean_cosine! > 0.8)
+    assert.ok(
+      after.vendi_q2! < before.vendi_q2! / 3 && after.compression_ratio! > 2 * before.compression_ratio!
+    )
+    assert.ok(after.distinct_2_inter! < before.distinct_2_inter! / 2)
+  })
+
+  test('words that fall out of the tail: rarer types and novel ones go, probable texts come', () => {
+    const counts = new Map<string, number>()
+    for (const word of texts.flatMap(words)) counts.set(word, (counts.get(word) ?? 0) + 1)
+    const cold = texts.map(text =>
+      words(text)
+        .map(word => (counts.get(word)! > 2 ? word : 'the'))
+        .join(' ')
+    )
+    const options = { reference: human, seed: own }
+    const [warm, after] = [measuredOf(texts, options), measuredOf(cold, options)]
+    for (const key of [
+      'missing_mass',
+      'tail_types_kept',
+      'tail_mass',
+      'novel_type_share',
+      'log_ppl_mean',
+      'chao1'
+    ] as const) {
+      assert.ok(after[key]! < warm[key]! * 0.95, `${key}: ${warm[key]} to ${after[key]}`)
+    }
+  })
+})
