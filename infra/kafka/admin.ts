@@ -1,0 +1,370 @@
+/** Looks at and shapes the cluster: topics, offsets, groups. */
+import kafkajs, { type Admin, type Cluster, type Kafka } from 'kafkajs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EverseedError } from '../../schemas/errors.ts'
+import type { Topic } from '../../schemas/topics.ts'
+import type { KafkaConfig } from '../config.ts'
+import { slotAssigner } from './assigner.ts'
+import { type Asked, refusalOf } from './refusal.ts'
+import { headroom } from './waves.ts'
+
+/** A committed offset and the words that were committed with it. */
+export type Committed = { readonly offset: number; readonly metadata: string }
+
+/** What the rest of the project asks of the cluster. Topic names here carry no prefix. */
+export type ClusterAdmin = {
+  /**
+   * Creates missing topics and checks the others.
+   * @throws EverseedError TOPIC_MISMATCH when one is kept in a way that loses data or breaks order; KAFKA_REFUSED
+   */
+  ensureTopics(topics: readonly Topic[]): Promise<void>
+  /** What is wrong with existing topics, in words; missing topics are named too. */
+  topicProblems(topics: readonly Topic[]): Promise<string[]>
+  /** @throws EverseedError TOPIC_MISSING when one does not exist */
+  requireTopics(topics: readonly Topic[]): Promise<void>
+  /** First and end offset (read committed) per partition. */
+  offsets(topic: string): Promise<{ low: number; high: number }[]>
+  /**
+   * Resolves once everything that had been written to the topics when it was called is decided, and so visible or void.
+   * A commit answers before its markers are written, so for a moment a group has no lag and its output is not there yet.
+   * @param timeoutMs how long; by default longer than a broker leaves a transaction open that nobody ends
+   * @throws EverseedError TIMEOUT
+   */
+  settled(topics: readonly string[], timeoutMs?: number): Promise<void>
+  /** Committed offsets of a group; absent partitions have none. */
+  committed(group: string, topics: readonly string[]): Promise<Map<string, Map<number, Committed>>>
+  /**
+   * Offsets between what a group committed and the ends of the topics. What transactions leave at the end of a partition
+   * counts until the group has committed past it, which processors do about a second after the last record.
+   */
+  lag(group: string, topics: readonly string[]): Promise<number>
+  clusterId(): Promise<string>
+  /** How long groups without members keep their offsets, as the brokers say. */
+  offsetsRetentionMinutes(): Promise<number | undefined>
+  brokers(): Promise<string[]>
+  /** Members of a group right now. */
+  members(group: string): Promise<number>
+  close(): Promise<void>
+}
+
+/**
+ * The settings a topic must have, as Kafka spells them.
+ * @param replication copies of each partition
+ */
+export function topicSettings(topic: Topic, replication: number): Record<string, string> {
+  return {
+    'cleanup.policy': topic.cleanup,
+    'retention.ms': String(topic.retentionMs),
+    'retention.bytes': '-1',
+    'max.message.bytes': String(topic.maxBytes + headroom),
+    // What was acknowledged survives the loss of a broker, and one broker that is away stops nobody.
+    'min.insync.replicas': replication >= 3 ? '2' : '1',
+    ...(topic.cleanup === 'compact' && {
+      // The segment being written is never compacted; a broker's own 1 GiB would hold everything there is.
+      'segment.bytes': String(64 * 1024 * 1024),
+      'min.cleanable.dirty.ratio': '0.1',
+      'delete.retention.ms': String(24 * 60 * 60 * 1000)
+    })
+  }
+}
+
+/**
+ * Differences that lose data or break order; others are the operator's business.
+ * @param settings of the topic as it is
+ * @param replication copies of each partition
+ */
+export function differences(
+  topic: Topic,
+  settings: ReadonlyMap<string, string>,
+  replication: number
+): string[] {
+  const wanted = topicSettings(topic, replication)
+  const wrong: string[] = []
+  const check = (name: string, ok: (value: number) => boolean): void => {
+    const value = settings.get(name)
+    if (value !== undefined && !ok(Number(value))) wrong.push(`${name} is ${value}, must be ${wanted[name]}`)
+  }
+  if (settings.get('cleanup.policy') !== topic.cleanup) {
+    wrong.push(`cleanup.policy is ${settings.get('cleanup.policy')}, must be ${topic.cleanup}`)
+  }
+  check('retention.ms', value => value < 0 || (topic.retentionMs >= 0 && value >= topic.retentionMs))
+  check('retention.bytes', value => value < 0)
+  check('max.message.bytes', value => value >= topic.maxBytes + headroom)
+  if (replication >= 3) check('min.insync.replicas', value => value >= 2)
+  return wrong
+}
+
+/** Tries of a question to a cluster whose broker is just restarting, and the longest wait between them. */
+const tries = 12
+const longestWaitMs = 2000
+
+/**
+ * Asks until there is an answer: after a restart leaders are unknown for a moment, and kafkajs gives up at once on some
+ * of these answers or stumbles over them. A question may be asked twice; creating topics answers "exists" then.
+ */
+async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask()
+    } catch (error) {
+      const { retriable } = error as { retriable?: boolean }
+      if (attempt === tries || !(retriable === true || error instanceof TypeError)) throw error
+      await sleep(Math.min(longestWaitMs, 50 * 2 ** attempt))
+    }
+  }
+}
+
+/** What kept the first connection from being made, in words. */
+function unreachable(config: KafkaConfig, cause: unknown): EverseedError {
+  const at = config.brokers.join(', ')
+  const { message } = cause as Error
+  const words = /SASL|authentication/i.test(message)
+    ? config.sasl
+      ? `Kafka at ${at} refuses the login of user ${config.sasl.username}: ${message}; check EVERSEED_KAFKA_USERNAME, EVERSEED_KAFKA_PASSWORD and EVERSEED_KAFKA_SASL_MECHANISM`
+      : `Kafka at ${at} wants a login: ${message}; set EVERSEED_KAFKA_SASL_MECHANISM, EVERSEED_KAFKA_USERNAME and EVERSEED_KAFKA_PASSWORD`
+    : /certificate|altname|self.signed/i.test(message)
+      ? `the certificate of Kafka at ${at} is not trusted: ${message}; set EVERSEED_KAFKA_CA to the file with the authority that signed it`
+      : /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH/.test(message)
+        ? `no broker answers at ${at}: ${message}; check that Kafka runs and EVERSEED_KAFKA_BROKERS`
+        : `no broker answers at ${at}: ${message}; check EVERSEED_KAFKA_BROKERS, and whether the listener wants TLS (EVERSEED_KAFKA_TLS is ${config.tls !== undefined}) or a login (EVERSEED_KAFKA_SASL_MECHANISM is ${config.sasl?.mechanism ?? 'not set'})`
+  return new EverseedError('KAFKA_UNREACHABLE', words, { cause })
+}
+
+/** End offsets with open transactions counted. The library's admin cannot ask for them; a consumer's cluster can. */
+function openUncommitted(kafka: Kafka): { ends(topic: string): Promise<number[]>; close(): Promise<void> } {
+  let cluster: Cluster | undefined
+  const consumer = kafka.consumer({
+    groupId: 'everseed-uncommitted',
+    readUncommitted: true,
+    partitionAssigners: [
+      config => {
+        cluster = config.cluster
+        return slotAssigner(config)
+      }
+    ]
+  })
+  return {
+    async ends(topic) {
+      await consumer.connect()
+      await cluster!.addTargetTopic(topic)
+      // Not only where it seems necessary: of a topic that was just made the leaders may be unknown still.
+      await cluster!.refreshMetadata()
+      const partitions = cluster!
+        .findTopicPartitionMetadata(topic)
+        .map(({ partitionId }) => ({ partition: partitionId }))
+      const [answer] = await cluster!.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }])
+      return answer!.partitions
+        .toSorted((a, b) => a.partition - b.partition)
+        .map(({ offset }) => Number(offset))
+    },
+    close: () => consumer.disconnect()
+  }
+}
+
+/**
+ * @param kafka client
+ * @param config prefix, partitions and replication
+ * @param firstLook a client that gives up sooner, to reach the cluster with where somebody waits for the answer
+ * @throws EverseedError KAFKA_UNREACHABLE
+ */
+export async function createAdmin(
+  kafka: Kafka,
+  config: KafkaConfig,
+  firstLook?: Kafka
+): Promise<ClusterAdmin> {
+  const { prefix, partitions, replication } = config
+  const admin: Admin = kafka.admin()
+  try {
+    // A broker that wants a login lets everybody connect: only an answer proves that it lets us in.
+    const probe = firstLook?.admin()
+    await probe
+      ?.connect()
+      .then(() => probe.describeCluster())
+      .finally(() => probe.disconnect())
+    await admin.connect()
+    await admin.describeCluster()
+  } catch (cause) {
+    throw unreachable(config, cause)
+  }
+  const full = (topic: string): string => prefix + topic
+  const asking = <Answer>(asked: Asked, ask: () => Promise<Answer>): Promise<Answer> =>
+    patiently(ask).catch((error: unknown) => {
+      throw refusalOf(error, config, asked) ?? error
+    })
+  const partitionsOf = (topic: Topic): number => (topic.kind === 'table' ? 1 : partitions)
+
+  const inspect = async (topics: readonly Topic[]): Promise<{ missing: Topic[]; problems: string[] }> => {
+    const existing = new Set(await patiently(() => admin.listTopics()))
+    const missing = topics.filter(topic => !existing.has(full(topic.name)))
+    const present = topics.filter(topic => existing.has(full(topic.name)))
+    if (present.length === 0) return { missing, problems: [] }
+    const [configs, metadata] = await Promise.all([
+      admin.describeConfigs({
+        includeSynonyms: false,
+        resources: present.map(topic => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name: full(topic.name) }))
+      }),
+      admin.fetchTopicMetadata({ topics: present.map(topic => full(topic.name)) })
+    ])
+    const problems: string[] = []
+    for (const topic of present) {
+      const name = full(topic.name)
+      const resource = configs.resources.find(one => one.resourceName === name)
+      const settings = new Map(resource?.configEntries.map(entry => [entry.configName, entry.configValue]))
+      for (const difference of differences(topic, settings, replication))
+        problems.push(`topic ${name}: ${difference}`)
+      const count = metadata.topics.find(one => one.name === name)?.partitions.length
+      if (count !== undefined && count !== partitionsOf(topic)) {
+        problems.push(
+          `topic ${name}: it has ${count} partitions, must have ${partitionsOf(topic)}; set EVERSEED_PARTITIONS to what the deployment was made with`
+        )
+      }
+    }
+    return { missing, problems }
+  }
+
+  const access: ClusterAdmin = {
+    async ensureTopics(topics) {
+      const { missing, problems } = await inspect(topics)
+      if (problems.length > 0) {
+        throw new EverseedError(
+          'TOPIC_MISMATCH',
+          `${problems.join('; ')}. Nothing was changed: correct the topic's settings, or choose another EVERSEED_PREFIX`
+        )
+      }
+      if (missing.length === 0) return
+      const names = missing.map(topic => full(topic.name))
+      await asking({ right: 'Create', topics: names }, () =>
+        admin.createTopics({
+          waitForLeaders: true,
+          topics: missing.map(topic => ({
+            topic: full(topic.name),
+            numPartitions: partitionsOf(topic),
+            replicationFactor: replication,
+            configEntries: Object.entries(topicSettings(topic, replication)).map(([name, value]) => ({
+              name,
+              value
+            }))
+          }))
+        })
+      )
+    },
+
+    async topicProblems(topics) {
+      const { missing, problems } = await inspect(topics)
+      return [
+        ...missing.map(topic => `topic ${full(topic.name)} is missing; everseed up creates it`),
+        ...problems
+      ]
+    },
+
+    async requireTopics(topics) {
+      const [missing] = (await inspect(topics)).missing
+      if (missing) {
+        throw new EverseedError(
+          'TOPIC_MISSING',
+          `the cluster has no topic ${full(missing.name)}: check EVERSEED_PREFIX; everseed up creates the topics`
+        )
+      }
+    },
+
+    async offsets(topic) {
+      const asked: Asked = { right: 'Describe', topics: [full(topic)] }
+      const list = await asking(asked, () => admin.fetchTopicOffsets(full(topic)))
+      return list
+        .toSorted((a, b) => a.partition - b.partition)
+        .map(({ low, high }) => ({ low: Number(low), high: Number(high) }))
+    },
+
+    async settled(topics, timeoutMs = 90_000) {
+      const uncommitted = openUncommitted(kafka)
+      const written = new Map<string, number[]>()
+      try {
+        // Once: whoever goes on writing opens the next transaction before the last one is decided.
+        for (const topic of topics) written.set(topic, await patiently(() => uncommitted.ends(full(topic))))
+      } finally {
+        await uncommitted.close()
+      }
+      const deadline = performance.now() + timeoutMs
+      for (const [topic, ends] of written) {
+        for (;;) {
+          const decided = await access.offsets(topic)
+          const open = decided.findIndex(({ high }, partition) => high < ends[partition]!)
+          if (open < 0) break
+          if (performance.now() > deadline) {
+            throw new EverseedError(
+              'TIMEOUT',
+              `a transaction in ${full(topic)}/${open} was not ended within ${timeoutMs} ms: the broker ends what a killed process left behind after about a minute; try again, and look at the brokers if that does not help`
+            )
+          }
+          await sleep(20)
+        }
+      }
+    },
+
+    async committed(group, topics) {
+      const asked: Asked = { right: 'Describe', topics: topics.map(full), group: full(group) }
+      const answer = await asking(asked, () =>
+        admin.fetchOffsets({ groupId: prefix + group, topics: topics.map(full) })
+      )
+      return new Map(
+        answer.map(({ topic, partitions: list }) => [
+          topic.slice(prefix.length),
+          new Map(
+            list.flatMap(({ partition, offset, metadata }) =>
+              Number(offset) < 0
+                ? []
+                : [[partition, { offset: Number(offset), metadata: metadata ?? '' }] as const]
+            )
+          )
+        ])
+      )
+    },
+
+    async lag(group, topics) {
+      const committed = await access.committed(group, topics)
+      let lag = 0
+      for (const topic of topics) {
+        const ends = await access.offsets(topic)
+        for (const [partition, { low, high }] of ends.entries()) {
+          lag += Math.max(0, high - Math.max(low, committed.get(topic)?.get(partition)?.offset ?? low))
+        }
+      }
+      return lag
+    },
+
+    async clusterId() {
+      return (await patiently(() => admin.describeCluster())).clusterId
+    },
+
+    async offsetsRetentionMinutes() {
+      const [broker] = (await admin.describeCluster()).brokers
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [
+          {
+            type: kafkajs.ConfigResourceTypes.BROKER,
+            name: String(broker!.nodeId),
+            configNames: ['offsets.retention.minutes']
+          }
+        ]
+      })
+      const value = resources[0]?.configEntries[0]?.configValue
+      // Who may not see a value gets none, or an empty one.
+      return value ? Number(value) : undefined
+    },
+
+    async brokers() {
+      return (await admin.describeCluster()).brokers.map(({ host, port }) => `${host}:${port}`)
+    },
+
+    async members(group) {
+      const { groups } = await admin.describeGroups([prefix + group])
+      return groups[0]?.members.length ?? 0
+    },
+
+    async close() {
+      await admin.disconnect()
+    }
+  }
+  return access
+}
