@@ -1,0 +1,135 @@
+/**
+ * The views that ClickHouse keeps up to date with every insert: what fills them, how to count a range in them, how to
+ * fill them again from the raw rows.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Settings, Warehouse } from './client.ts'
+
+/** A materialized view and the table it fills. */
+export type Rollup = {
+  readonly view: string
+  /** Raw table whose inserts it sees. */
+  readonly source: string
+  readonly target: string
+  /**
+   * set: the target holds offsets, and filling it twice changes nothing. sum: it holds sums per chunk, and only a
+   * chunk of the same range replaces itself.
+   */
+  readonly kind: 'set' | 'sum'
+}
+
+/** Every materialized view of the migrations; a test holds the two together. */
+export const rollups: readonly Rollup[] = [
+  { view: 'counts_of_generations', source: 'generations', target: 'counts', kind: 'set' },
+  { view: 'counts_of_rejections', source: 'rejections', target: 'counts', kind: 'set' },
+  { view: 'counts_of_samples', source: 'samples', target: 'counts', kind: 'set' },
+  { view: 'usage_of_generations', source: 'generations', target: 'usage', kind: 'sum' }
+]
+
+/** Offsets [from, to) of a partition of a topic. */
+export type Range = {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Rows and the sum of their offsets: what raw rows and rollups must agree on. The sum is text, it may pass 2^53. */
+export type Checksum = { readonly rows: number; readonly offsetSum: string }
+
+/** Larger than any offset. */
+export const endOfTopic = Number.MAX_SAFE_INTEGER
+
+const inLane = '_topic = {topic:String} AND slot = {slot:UInt16}'
+/** Condition for raw rows of a range; takes the parameters of {@link rangeParams}. */
+export const inRange = `${inLane} AND _offset >= {from:UInt64} AND _offset < {to:UInt64}`
+
+/** A range as statement parameters. */
+export function rangeParams({ topic, partition, from, to }: Range) {
+  return { topic, slot: partition, from, to }
+}
+
+/** What a rollup holds of a range that starts and ends with a chunk. */
+export async function rollupChecksum(warehouse: Warehouse, rollup: Rollup, range: Range): Promise<Checksum> {
+  const sql =
+    rollup.kind === 'sum'
+      ? `SELECT sum(calls) AS rows, toString(sum(offset_sum)) AS offsetSum
+         FROM ${rollup.target} FINAL WHERE ${inLane} AND first >= {from:UInt64} AND last < {to:UInt64}`
+      : `SELECT sum(bitmapCardinality(part)) AS rows, toString(sum(arraySum(bitmapToArray(part)))) AS offsetSum
+         FROM (
+           SELECT bitmapSubsetInRange(groupBitmapMergeState(offsets), {from:UInt64}, {to:UInt64}) AS part
+           FROM ${rollup.target} WHERE ${inLane}
+           GROUP BY dataset, run, source, family, origin, check, reason, refused
+         )`
+  const [found] = await warehouse.rows<Checksum>(sql, { params: rangeParams(range) })
+  return found!
+}
+
+/** What a raw table holds of a range. */
+export async function rawChecksum(warehouse: Warehouse, table: string, range: Range): Promise<Checksum> {
+  const [found] = await warehouse.rows<Checksum>(
+    `SELECT count() AS rows, toString(sum(_offset)) AS offsetSum FROM ${table} FINAL WHERE ${inRange}`,
+    { params: rangeParams(range) }
+  )
+  return found!
+}
+
+/**
+ * Fills a rollup from the raw rows of a range, by the very SELECT of its view. A chunk replaces what it said before
+ * under the same key; sums it left under another key are not touched.
+ */
+export async function refill(warehouse: Warehouse, rollup: Rollup, range: Range): Promise<void> {
+  const { database } = warehouse
+  const params = { database, view: rollup.view }
+  const [[view], columns] = await Promise.all([
+    warehouse.rows<{ body: string }>(
+      'SELECT as_select AS body FROM system.tables WHERE database = {database:String} AND name = {view:String}',
+      { params }
+    ),
+    warehouse.rows<{ name: string }>(
+      'SELECT name FROM system.columns WHERE database = {database:String} AND table = {view:String} ORDER BY position',
+      { params }
+    )
+  ])
+  const names = columns.map(({ name }) => `\`${name}\``).join(', ')
+  const filter = `_topic = '${range.topic}' AND slot = ${range.partition} AND _offset >= ${range.from} AND _offset < ${range.to}`
+  const settings: Settings = {
+    final: 1,
+    additional_table_filters: { [`${database}.${rollup.source}`]: filter },
+    // One of its own each time: a refill is never a repetition.
+    insert_deduplication_token: randomUUID()
+  }
+  await warehouse.command(`INSERT INTO ${rollup.target} (${names}) ${view!.body}`, { settings })
+}
+
+/**
+ * Makes room for a range that is written again in other chunks than before: sums of chunks that begin in it go, a
+ * chunk that reaches into it is summed again up to it. Can be repeated after a crash at any point.
+ * @param range from where the replay starts
+ * @param keep chunk that may stay: it replaces itself
+ */
+export async function rewind(
+  warehouse: Warehouse,
+  rollup: Rollup,
+  range: Range,
+  keep: string
+): Promise<void> {
+  const params = { ...rangeParams(range), keep }
+  const others = `${inLane} AND chunk_id != {keep:String}`
+  // A chunk has one row per source, run and day, which end at different offsets: what reaches into the range is the chunk,
+  // and all its rows are summed again from where it starts.
+  const [found] = await warehouse.rows<{ reaching: number; later: number; start: number }>(
+    `SELECT countIf(first < {from:UInt64}) AS reaching, sum(behind) AS later, min(first) AS start
+     FROM (
+       SELECT min(usage.first) AS first, countIf(usage.first >= {from:UInt64}) AS behind
+       FROM ${rollup.target} AS usage FINAL WHERE ${others} GROUP BY chunk_id HAVING max(last) >= {from:UInt64}
+     )`,
+    { params }
+  )
+  const { reaching, later, start } = found!
+  if (reaching > 0) await refill(warehouse, rollup, { ...range, from: start, to: range.from })
+  if (later === 0) return
+  await warehouse.command(`DELETE FROM ${rollup.target} WHERE ${others} AND first >= {from:UInt64}`, {
+    params
+  })
+}
