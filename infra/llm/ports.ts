@@ -1,0 +1,50 @@
+/** The ports `generate` asks for, on a connected deployment. */
+import type { Log, Ports } from '../../processors/contract.ts'
+import type { SeedDocument } from '../../processors/ports.ts'
+import { samplesHuman } from '../../schemas/topics.ts'
+import type { OfflineModel } from '../../schemas/types.ts'
+import type { Deployment } from '../deployment.ts'
+import { readRanges } from '../kafka/reader.ts'
+import { createOffline } from './offline.ts'
+import { createProviders, type ProviderState } from './providers.ts'
+
+/** The seed documents of a range of `samples.human`: the one way human text reaches a generator. */
+export async function readSeed(
+  deployment: Deployment,
+  { dataset, slot, to }: OfflineModel
+): Promise<SeedDocument[]> {
+  const { kafka, config, codec, admin, registry } = deployment
+  await registry.register([samplesHuman], config.prefix)
+  const documents: SeedDocument[] = []
+  const { low } = (await admin.offsets(samplesHuman.name))[slot]!
+  await readRanges(
+    kafka,
+    config,
+    [{ topic: samplesHuman.name, partition: slot, from: low, to }],
+    async records => {
+      for (const { value } of records) {
+        const sample = await codec.decode(samplesHuman, value)
+        if (sample.dataset !== dataset || sample.provenance.split !== 'SEED') continue
+        documents.push({
+          id: sample.id,
+          topic: sample.cell.topic,
+          text: sample.messages.at(-1)?.content ?? ''
+        })
+      }
+    }
+  )
+  return documents
+}
+
+/** Providers and offline models of this process; `states` tells how the providers are doing. */
+export function createPorts(
+  deployment: Deployment,
+  log: Log
+): Omit<Ports, 'journal'> & { states(): ProviderState[] } {
+  const providers = createProviders({ env: process.env, log })
+  return {
+    providers,
+    states: () => providers.states(),
+    offline: createOffline({ read: range => readSeed(deployment, range), log })
+  }
+}
