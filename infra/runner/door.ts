@@ -1,0 +1,100 @@
+/** The door of a slot: whether a record may be processed at all, and whether here. */
+import type { Tables } from '../../processors/contract.ts'
+import { slotOf } from '../../schemas/identity.ts'
+import { isClaimed, type ProvenanceOf, provenanceViolations } from '../../schemas/provenance.ts'
+import { samplesHuman, type Topic } from '../../schemas/topics.ts'
+import type { Provenance } from '../../schemas/types.ts'
+
+/** Which rules hold for the provenance of a record. */
+const provenanceKinds: Partial<Record<string, ProvenanceOf>> = {
+  Prompt: 'prompt',
+  ParkedPrompt: 'prompt',
+  Document: 'document',
+  Generation: 'synthetic',
+  Sample: 'sample',
+  Rejection: 'sample'
+}
+
+/** Records around another one: its field holds what they are about. */
+const wrapped: Partial<Record<string, string>> = { ParkedPrompt: 'prompt', Rejection: 'sample' }
+
+/** A decoded record whose fields are looked at by name. */
+type Fields = Readonly<Record<string, unknown>>
+
+/** The prompt, document or sample a record is, or is about. */
+export function subjectOf(topic: Topic, value: Fields): Fields {
+  const field = topic.record === null ? undefined : wrapped[topic.record]
+  return field === undefined ? value : (value[field] as Fields)
+}
+
+/** What is wrong with a record's provenance, as `provenance: words`; empty when nothing is. */
+export function provenanceProblem(topic: Topic, value: Fields): string {
+  const { provenance } = subjectOf(topic, value)
+  const kind =
+    topic.record === null
+      ? undefined
+      : // The same record in another place: what people wrote holds nothing else.
+        topic.name === samplesHuman.name
+        ? 'document'
+        : provenanceKinds[topic.record]
+  if (!kind) return ''
+  if (!provenance) return 'provenance: there is none'
+  const [wrong] = provenanceViolations(provenance as Provenance, kind)
+  return wrong === undefined ? '' : `provenance: ${wrong}`
+}
+
+/** What was claimed of the generation of a prompt is not believed, and so not shown to a processor. */
+function withoutClaims(topic: Topic, value: Fields): Fields {
+  const { provenance } = value as { provenance?: Provenance }
+  if (topic.record !== 'Prompt' || !provenance || !isClaimed(provenance)) return value
+  return { ...value, provenance: { ...provenance, generation: null } }
+}
+
+/** The door. */
+export type Door = {
+  /**
+   * What keeps a record out, as `reason: words`; empty when nothing does. Answers at once unless a name is in no table:
+   * then the tables are first brought up to what was written by now.
+   */
+  problem(topic: Topic, value: Fields): string | Promise<string>
+  /** The record as a processor may see it. */
+  shown(topic: Topic, value: Fields): Fields
+  /** The slot a record belongs to: publishers of other libraries hash keys their own way. */
+  homeOf(topic: Topic, value: Fields): number
+}
+
+/**
+ * @param tables the tables; `refresh` resolves once they hold what had been written when it was called
+ * @param slot the slot behind the door
+ * @param partitions partitions of the data topics
+ */
+export function createDoor(
+  tables: Tables & { refresh(): Promise<void> },
+  slot: number,
+  partitions: number
+): Door {
+  const missingDataset = (name: unknown): boolean => typeof name === 'string' && !tables.dataset(name)
+  const missingRun = (id: unknown): boolean => typeof id === 'string' && id !== '' && !tables.run(id)
+
+  return {
+    problem(topic, value) {
+      const wrong = provenanceProblem(topic, value)
+      if (wrong !== '') return wrong
+      const { dataset, run } = subjectOf(topic, value)
+      if (topic.kind !== 'data' || (!missingDataset(dataset) && !missingRun(run))) return ''
+      return tables.refresh().then(() => {
+        if (missingDataset(dataset))
+          return `unknown_dataset: dataset ${String(dataset)} is in no table; publish with a recipe first`
+        if (missingRun(run)) return `unknown_run: run ${String(run)} is in no table; publish its recipe first`
+        return ''
+      })
+    },
+
+    shown: withoutClaims,
+
+    homeOf(topic, { dataset, id }) {
+      if (topic.forwardedBy === undefined || typeof dataset !== 'string') return slot
+      return slotOf(dataset, String(id), tables.dataset(dataset)?.shards ?? 1, partitions)
+    }
+  }
+}
