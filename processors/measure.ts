@@ -1,0 +1,194 @@
+/**
+ * measure: windows of consecutive documents, the panel of each beside the human band at the same size. A window belongs
+ * to one scope (run, stage, generation, source) and closes with the document that reaches the dataset's budget.
+ */
+import { createFingerprinter } from '../metrics/fingerprint.ts'
+import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
+import type { Sample } from '../schemas/types.ts'
+import { type Output, defineProcessor, memory } from './contract.ts'
+import {
+  type HumanMemory,
+  createHumanMemory,
+  isStale,
+  minimumWindows,
+  missingDocuments,
+  remember,
+  takeBand
+} from './measure/band.ts'
+import { referenceHalf, shuffleRank } from './measure/reservoir.ts'
+import { type Scope, humanText, inputOf, modelText, scopeKey, scopesOf, stages } from './measure/scope.ts'
+import { metricsBeside, statKey, statOf } from './measure/stat.ts'
+import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
+
+/** Where a scope stands. Its text is not in here: a restart reads it again from `from` on. */
+type WindowState = Scope & {
+  /** Number of the open or next window. */
+  readonly window: number
+  /** Offset of the open window's first document; null between windows. */
+  readonly from: number | null
+}
+
+export const measure = defineProcessor({
+  name: 'measure',
+  doc: 'diversity of raw and accepted texts in windows of fixed size, beside human text',
+  inputs: { generations, verified: samplesVerified, human: samplesHuman },
+  outputs: { stats: diversityStats },
+  drops: [],
+  state: {
+    /** By scope. */
+    windows: memory<WindowState>(),
+    /** By dataset: documents of the band half seen when the band in force was taken. */
+    bands: memory<{ readonly seen: number }>()
+  },
+  create: ({ slot, tables, state, now, position, out, emit, reject }) => {
+    const fingerprint = createFingerprinter()
+    const open = createOpenWindows()
+    const humans = new Map<string, HumanMemory>()
+
+    function humanMemory(dataset: string, budget: number): HumanMemory {
+      let known = humans.get(dataset)
+      if (known === undefined) humans.set(dataset, (known = createHumanMemory(budget)))
+      return known
+    }
+
+    function addHuman(offset: number, sample: Sample, budget: number): HumanMemory | undefined {
+      const { id, dataset, cell, messages, provenance } = sample
+      if (provenance.split !== 'REFERENCE' || referenceHalf(id) !== 'band') return undefined
+      const text = humanText(messages)
+      const tokens = fingerprint(text).words.length
+      const known = humanMemory(dataset, budget)
+      remember(known, { offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) })
+      return known
+    }
+
+    /** Takes the band again if it is out of date, and tells of the human windows it was taken from. */
+    function refreshBand(dataset: string, known: HumanMemory): Output[] {
+      if (!isStale(known)) return []
+      const { windows, spread } = open.withPanel(panel => takeBand(known, panel))
+      state.bands.stage(dataset, { seen: known.seen })
+      if (windows.length < minimumWindows) return []
+      const human = { dataset, run: '', stage: 'human', generation: 0, source: '*' } as const
+      const scope = `${dataset}//human//*`
+      const band = { human_windows: windows.length, human_missing: 0 }
+      const where = { topic: samplesHuman.name, slot, budget: known.budget, partial: false }
+      return windows.map(({ values, ...bounds }, window) => {
+        const metrics = metricsBeside(values, spread)
+        const stat = { scope, ...human, window, ...where, ...bounds, metrics, ...band, created_at: now() }
+        return out('stats', statKey(scope, window), statOf(stat))
+      })
+    }
+
+    /** The record of a window that ends here, after those of the human windows where they are new. */
+    function report(
+      ending: WindowState & { from: number },
+      opened: OpenWindow,
+      budget: number,
+      partial: boolean
+    ) {
+      const scope = scopeKey(ending)
+      const { documents, tokens } = opened.panel
+      const known = humanMemory(ending.dataset, budget)
+      const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
+      // A window of another size is compared with nothing.
+      const metrics = metricsBeside(opened.panel.values(), partial ? undefined : known.band?.spread)
+      const human_windows = known.band?.windows.length ?? 0
+      const human_missing = missingDocuments(known, tokens / Math.max(documents, 1))
+      const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
+      const band = { partial, metrics, human_windows, human_missing }
+      const stat = statOf({ scope, ...ending, ...where, ...band, created_at: now() })
+      return [...ofHumans, out('stats', statKey(scope, ending.window), stat)]
+    }
+
+    /** Whether this slot has read everything an ended run will ever have in it. */
+    function isOver(run: string): boolean {
+      const known = tables.run(run)
+      if (known?.state !== 'ended' || known.slot !== slot) return false
+      return (['generations', 'verified'] as const).every(input => {
+        const until = known.until[stages[input].topic]
+        return until !== undefined && position(input) >= until
+      })
+    }
+
+    return {
+      process(record) {
+        const { offset, value } = record
+        const budget = tables.dataset(value.dataset)?.window
+        if (budget === undefined) return reject('unknown_dataset', `no dataset is called ${value.dataset}`)
+        if (record.input === 'human') {
+          addHuman(offset, record.value, budget)
+          return emit()
+        }
+        const text = modelText(record.value)
+        if (text === undefined) return emit()
+        const hashes = fingerprint(text)
+        const outputs: Output[] = []
+        for (const scope of scopesOf(record.input, record.value)) {
+          const key = scopeKey(scope)
+          const held = state.windows.get(key)
+          const { window = 0 } = held ?? {}
+          const from = held?.from ?? offset
+          const opened = open.add(key, hashes, offset)
+          if (opened.panel.tokens >= budget) {
+            outputs.push(...report({ ...scope, window, from }, opened, budget, false))
+            state.windows.stage(key, { ...scope, window: window + 1, from: null })
+            open.close(key)
+          } else if (typeof held?.from !== 'number') {
+            state.windows.stage(key, { ...scope, window, from })
+          }
+        }
+        return emit(...outputs)
+      },
+
+      replayFrom() {
+        // All human text: the band's memory is nowhere else.
+        const starts: { generations?: number; verified?: number; human: number } = { human: 0 }
+        for (const [, scope] of state.windows.entries()) {
+          if (scope.from === null) continue
+          const input = inputOf(scope)
+          starts[input] = Math.min(starts[input] ?? Infinity, scope.from)
+        }
+        return starts
+      },
+
+      replay(record) {
+        const { offset, value } = record
+        if (record.input === 'human') {
+          const budget = tables.dataset(value.dataset)?.window
+          const known = budget === undefined ? undefined : addHuman(offset, record.value, budget)
+          // The band in force is that of its moment, not one of all the text there is by now.
+          if (known === undefined || state.bands.get(value.dataset)?.seen !== known.seen) return
+          open.withPanel(panel => takeBand(known, panel))
+          return
+        }
+        const text = modelText(record.value)
+        if (text === undefined) return
+        const hashes = fingerprint(text)
+        for (const scope of scopesOf(record.input, record.value)) {
+          const key = scopeKey(scope)
+          const from = state.windows.get(key)?.from ?? null
+          if (from !== null && offset >= from) open.add(key, hashes, offset)
+        }
+      },
+
+      tick() {
+        const outputs: Output[] = []
+        const over = new Map<string, boolean>()
+        for (const [key, scope] of Array.from(state.windows.entries())) {
+          const { run, dataset, window, from } = scope
+          if (from === null) continue
+          if (!over.has(run)) over.set(run, isOver(run))
+          if (over.get(run) !== true) continue
+          const opened = open.get(key)
+          const budget = tables.dataset(dataset)?.window
+          if (opened !== undefined && budget !== undefined) {
+            outputs.push(...report({ ...scope, from }, opened, budget, true))
+          }
+          // The number is kept: what comes late, given back from the dead letters, begins a window of its own.
+          state.windows.stage(key, { ...scope, window: window + 1, from: null })
+          open.close(key)
+        }
+        return outputs.length > 0 ? emit(...outputs) : undefined
+      }
+    }
+  }
+})

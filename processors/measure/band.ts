@@ -1,0 +1,111 @@
+/** The human band: the panel of disjoint windows of human text, as many tokens each as a model's window. */
+import { type PanelKey, panelKeys } from '../../metrics/keys.ts'
+import { mean, standardDeviation } from '../../metrics/moments.ts'
+import type { Panel } from '../../metrics/panel.ts'
+import { type Measured, valueOf } from '../../metrics/result.ts'
+import { type HumanDocument, type Reservoir, createReservoir, stratified } from './reservoir.ts'
+
+/** Fewer windows than this say nothing about their spread. */
+export const minimumWindows = 5
+/** A band is taken again when this share of its documents is new. */
+const staleShare = 0.1
+
+/** Mean and standard deviation of one metric over the human windows. */
+export type Spread = { readonly mean: number; readonly sd: number }
+
+/** One whole window of human text. */
+export type HumanWindow = {
+  readonly from: number
+  readonly to: number
+  readonly documents: number
+  readonly tokens: number
+  readonly values: Record<PanelKey, Measured>
+}
+
+/** What model windows are compared with. */
+export type Band = {
+  readonly windows: readonly HumanWindow[]
+  readonly spread: ReadonlyMap<PanelKey, Spread>
+}
+
+/** A dataset's human text and the band last taken from it. */
+export type HumanMemory = {
+  /** Tokens of a window. */
+  readonly budget: number
+  readonly reservoir: Reservoir
+  /** Documents of the band half seen so far: what a restart finds the same band by. */
+  seen: number
+  /** Documents that came into the reservoir since the band was taken. */
+  fresh: number
+  band: Band | undefined
+}
+
+/**
+ * An empty memory.
+ * @param budget tokens of a window
+ */
+export function createHumanMemory(budget: number): HumanMemory {
+  return { budget, reservoir: createReservoir(budget), seen: 0, fresh: 0, band: undefined }
+}
+
+/** Takes a document in. */
+export function remember(memory: HumanMemory, document: HumanDocument): void {
+  memory.seen += 1
+  if (memory.reservoir.add(document)) memory.fresh += 1
+}
+
+/** Whether there is text for a band, and the one at hand, if any, is out of date. */
+export function isStale({ budget, reservoir, fresh, band }: HumanMemory): boolean {
+  if (reservoir.tokens < minimumWindows * budget) return false
+  return band === undefined || fresh >= staleShare * reservoir.documents.length
+}
+
+/**
+ * Takes the band from what is in memory. Without replacement: a resampled text would have lost its rare words.
+ * @param panel an empty panel; handed back with the remainder that filled no window
+ */
+export function takeBand(memory: HumanMemory, panel: Panel): Band {
+  const { budget } = memory
+  const windows: HumanWindow[] = []
+  let from = Infinity
+  let to = 0
+  for (const { text, offset } of stratified(memory.reservoir.documents)) {
+    panel.add(text)
+    from = Math.min(from, offset)
+    to = Math.max(to, offset + 1)
+    if (panel.tokens < budget) continue
+    const { documents, tokens } = panel
+    windows.push({ from, to, documents, tokens, values: panel.values() })
+    panel.clear()
+    from = Infinity
+    to = 0
+  }
+  const band = { windows, spread: spreadOf(windows) }
+  memory.band = band
+  memory.fresh = 0
+  return band
+}
+
+function spreadOf(windows: readonly HumanWindow[]): Map<PanelKey, Spread> {
+  const spread = new Map<PanelKey, Spread>()
+  for (const key of panelKeys) {
+    const values = windows.map(window => valueOf(window.values[key])).filter(value => value !== undefined)
+    if (values.length < minimumWindows) continue
+    const [centre, sd] = [valueOf(mean(values)), valueOf(standardDeviation(values))]
+    if (centre !== undefined && sd !== undefined) spread.set(key, { mean: centre, sd })
+  }
+  return spread
+}
+
+/**
+ * How many more documents of the reference split a band needs, estimated from the documents' mean length.
+ * @param length tokens per document where there is no human text to take it from
+ */
+export function missingDocuments({ budget, reservoir, band }: HumanMemory, length: number): number {
+  if (band !== undefined && band.windows.length >= minimumWindows) return 0
+  const { documents, tokens } = reservoir
+  const typical = tokens > 0 ? tokens / documents.length : length
+  const missing = Math.max(minimumWindows * budget - tokens, typical)
+  // Half of the reference split is set aside for what looks into the texts.
+  return 2 * Math.ceil(missing / Math.max(typical, 1))
+}

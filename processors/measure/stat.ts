@@ -1,0 +1,43 @@
+/** A closed window as the record that is written. */
+import { type PanelKey, panelKeys } from '../../metrics/keys.ts'
+import type { Measured } from '../../metrics/result.ts'
+import { tokenizers } from '../../metrics/tokenize.ts'
+import type { DiversityStat, Metric } from '../../schemas/types.ts'
+import type { Spread } from './band.ts'
+
+/**
+ * The metrics beside the human band. z is given only where the band has a spread.
+ * @param values the panel
+ * @param spread the band; absent for partial windows, which are compared with nothing
+ */
+export function metricsBeside(
+  values: Record<PanelKey, Measured>,
+  spread: ReadonlyMap<PanelKey, Spread> | undefined
+): Metric[] {
+  return panelKeys.map(name => {
+    const result = values[name]
+    const human = spread?.get(name)
+    const value = 'value' in result ? result.value : null
+    return {
+      name,
+      value,
+      undefined: 'value' in result ? '' : result.undefined,
+      human_mean: human?.mean ?? null,
+      human_sd: human?.sd ?? null,
+      z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null
+    }
+  })
+}
+
+/** What is the same for every record of one kind. */
+export type StatFields = Omit<DiversityStat, 'cell_group' | 'tokenizer'>
+
+/** The record of a window. */
+export function statOf(fields: StatFields): DiversityStat {
+  return { ...fields, cell_group: '*', tokenizer: tokenizers.words }
+}
+
+/** Key of a window's record. */
+export function statKey(scope: string, window: number): string {
+  return `${scope}#${window}`
+}

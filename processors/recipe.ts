@@ -1,0 +1,196 @@
+/** The recipe: what a run is made of. One schema gives validation, defaults, the editor's completion and the docs. */
+import { z } from 'zod'
+import { isScript, languages } from './writing.ts'
+
+const share = z.number().min(0).max(1)
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'lower-case letters, digits, dot, dash and underscore, at most 100')
+
+const source = z
+  .strictObject({
+    name: name.describe('How the source is called in metrics and logs'),
+    provider: z
+      .enum(['offline', 'openai', 'anthropic'])
+      .describe('Whose protocol is spoken; openai serves every OpenAI-compatible server'),
+    model: z.string().min(1).describe('Model id as the provider knows it; for offline: any name'),
+    family: name.describe('Models that share training data or weights: the unit of the minimum share'),
+    weight: z
+      .number()
+      .positive()
+      .default(1)
+      .describe('Share of the samples it is drawn for, relative to the others'),
+    base_url: z
+      .url()
+      .optional()
+      .describe('Another server that speaks the protocol, for example http://localhost:8000/v1'),
+    api_key_env: z
+      .string()
+      .optional()
+      .describe('Environment variable that holds the key; default OPENAI_API_KEY or ANTHROPIC_API_KEY'),
+    max_tokens: z.int().positive().default(512).describe('Largest number of tokens of an answer'),
+    top_p: z.number().gt(0).max(1).optional().describe('Nucleus sampling mass'),
+    timeout_ms: z.int().positive().default(60_000).describe('Milliseconds a call may take'),
+    parallel: z
+      .int()
+      .positive()
+      .default(4)
+      .describe('Calls in flight to start with; adapts to what the provider bears'),
+    requests_per_minute: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Request limit; learnt from headers where absent'),
+    tokens_per_minute: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Token limit; learnt from headers where absent'),
+    price: z
+      .strictObject({
+        input: z.number().min(0).describe('US dollars per million tokens read'),
+        output: z.number().min(0).describe('US dollars per million tokens written')
+      })
+      .optional()
+      .describe('What a call costs; needed under budget.usd, zeros for a server of your own'),
+    output_terms: z
+      .enum(['allowed', 'forbidden', 'unknown'])
+      .default('unknown')
+      .describe('Whether the terms allow training on its output; forbidden never enters training'),
+    trained_generation: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Generation of the newest text a model of unknown training data is assumed to have seen, default 0; of a registered model it is known'
+      ),
+    order: z.int().min(2).max(6).default(3).describe('offline: tokens of context plus one'),
+    smoothing: share.default(0.1).describe('offline: weight of the shorter context'),
+    sees: share.default(1).describe('offline: share of the seed documents it is fitted on')
+  })
+  .describe('A source of generations')
+
+const fields = z.strictObject({
+  $schema: z.string().optional(),
+  dataset: name.describe('Dataset the samples go to'),
+  run: name.describe('Campaign; a changed recipe needs a new name'),
+  human: z
+    .strictObject({
+      floor: share.default(0.5).describe('Smallest real share of every prefix of training'),
+      split: z
+        .strictObject({
+          seed: z.int().min(0).max(100).default(60),
+          reference: z.int().min(0).max(100).default(30),
+          audit: z.int().min(0).max(100).default(10)
+        })
+        .refine(split => split.seed + split.reference + split.audit === 100, 'the three shares sum to 100')
+        .prefault({})
+        .describe(
+          'Percent of human documents for generators, metrics and calibration; fixed with the dataset'
+        )
+    })
+    .prefault({})
+    .describe('The human side of the dataset'),
+  mix: z
+    .strictObject({
+      max_generation: z
+        .int()
+        .min(0)
+        .default(1)
+        .describe(
+          'Deepest generation that enters training; unknown is deeper than any; fixed with the dataset'
+        )
+    })
+    .prefault({})
+    .describe('What training is mixed of'),
+  sources: z
+    .array(source)
+    .min(1)
+    .refine(list => new Set(list.map(one => one.name)).size === list.length, 'source names are unique'),
+  family_min_share: share.default(0).describe('Smallest share of the samples every family is drawn for'),
+  samples_per_prompt: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(1)
+    .describe('Answers per prompt where the prompt does not say'),
+  attempts: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(1)
+    .describe('Answers tried for a fixable failure, the first included'),
+  temperature: z
+    .strictObject({
+      factual: z
+        .number()
+        .min(0)
+        .max(2)
+        .default(0.2)
+        .describe('For cells whose task is listed in factual_tasks'),
+      diverse: z
+        .array(z.number().min(0).max(2))
+        .min(1)
+        .default([0.8, 1, 1.2])
+        .describe('Taken in turn for every other cell'),
+      factual_tasks: z.array(z.string()).default(['answer', 'extract', 'classify'])
+    })
+    .prefault({})
+    .describe('Temperature schedule'),
+  checks: z
+    .strictObject({
+      min_chars: z.int().min(0).default(20).describe('Shortest answer'),
+      max_chars: z.int().positive().default(200_000).describe('Longest answer'),
+      language: z
+        .enum(languages, `a code the detector knows: ${languages.join(' ')}`)
+        .optional()
+        .describe('ISO 639-1 code every answer must be in'),
+      script: z
+        .string()
+        .refine(isScript, 'the name of a Unicode script, for example Latin, Cyrillic or Han')
+        .optional()
+        .describe('Unicode script most letters must be of, for example Latin'),
+      max_repetition: share
+        .default(0.5)
+        .describe('Largest share of 4-grams that occurred before in the same answer')
+    })
+    .prefault({})
+    .describe('Shape checks'),
+  dedup: z.enum(['dataset', 'run']).default('dataset').describe('Memory of the deduplication'),
+  budget: z
+    .strictObject({
+      usd: z.number().min(0).optional().describe('Largest spend; calls stop before it would be passed'),
+      tokens: z.int().min(0).optional().describe('Largest number of tokens, read and written'),
+      error_rate: share.default(0.5).describe('Share of failed calls in the window that stops the run'),
+      error_window: z.int().positive().default(100).describe('Calls the error rate is taken over')
+    })
+    .prefault({})
+    .describe('When to stop'),
+  window: z.int().min(100).default(20_000).describe('Tokens in a metric window'),
+  park_after: z
+    .int()
+    .min(0)
+    .default(600)
+    .describe(
+      'Seconds a prompt waits for a provider that answers nobody before it is parked; one of a stopped run is parked at once'
+    )
+})
+
+/** The schema of a recipe. */
+export const recipeSchema = fields.superRefine(({ sources, budget }, context) => {
+  if (budget.usd === undefined) return
+  // A call without a price costs nothing in the books: the budget would never stop it.
+  for (const [index, { name: called, provider, price }] of sources.entries()) {
+    if (provider === 'offline' || price) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['sources', index, 'name'],
+      message: `budget.usd needs the price of ${called}: price: { input: …, output: … } in dollars per million tokens, zeros for a server of your own`
+    })
+  }
+})
+
+/** A recipe with every default filled in. */
+export type Recipe = z.infer<typeof recipeSchema>
+/** One source of a recipe. */
+export type Source = Recipe['sources'][number]

@@ -1,0 +1,103 @@
+/** Tables of texts and of what asked for them, each row with its provenance. */
+import { contentHash } from '../../schemas/identity.ts'
+import type { Document, Generation, ParkedPrompt, Prompt, Rejection, Sample } from '../../schemas/types.ts'
+import {
+  attemptColumn,
+  cellColumns,
+  type Column,
+  conversation,
+  json,
+  provenanceColumns,
+  shape,
+  text,
+  textMap,
+  usageColumns,
+  whole
+} from './columns.ts'
+
+const identity: readonly Column<{ id: string; dataset: string; run: string }>[] = [
+  ['id', ({ id }) => text(id)],
+  ['dataset', ({ dataset }) => text(dataset)],
+  ['run', ({ run }) => text(run)]
+]
+
+const promptColumns: readonly Column<Prompt>[] = [
+  ...identity,
+  ['samples', prompt => whole(prompt.samples)],
+  ['attempt', prompt => whole(prompt.attempt)],
+  ['feedback', prompt => text(prompt.feedback)],
+  ...cellColumns,
+  ...provenanceColumns,
+  ['messages', prompt => conversation(prompt.messages)],
+  ['metadata', prompt => textMap(prompt.metadata)]
+]
+
+const sampleColumns: readonly Column<Sample>[] = [
+  ...identity,
+  ['content_hash', sample => text(sample.content_hash)],
+  ...cellColumns,
+  attemptColumn,
+  ...provenanceColumns,
+  ...usageColumns,
+  ['messages', sample => conversation(sample.messages)],
+  ['verdicts', sample => json(sample.verdicts)],
+  // The score of this check says what the text is, its verdict whether the cell allows it.
+  ['refused', sample => sample.verdicts.some(({ check, score }) => check === 'refusal' && score === 1)],
+  ['metadata', sample => textMap(sample.metadata)]
+]
+
+export const documents = shape<Document>('documents', [
+  ['id', document => text(document.id)],
+  ['dataset', document => text(document.dataset)],
+  ['content_hash', document => contentHash(document.messages)],
+  ...cellColumns,
+  ...provenanceColumns,
+  ['messages', document => conversation(document.messages)],
+  ['metadata', document => textMap(document.metadata)]
+])
+
+export const prompts = shape<Prompt>('prompts', promptColumns)
+
+export const parked = shape<ParkedPrompt>('parked', [
+  ['reason', parking => text(parking.reason)],
+  ['unsettled', parking => whole(parking.samples)],
+  ['parked_at', parking => whole(parking.parked_at)],
+  ...promptColumns.map(([name, take]): Column<ParkedPrompt> => [
+    name,
+    ({ prompt }, record) => take(prompt, record)
+  ])
+])
+
+export const generations = shape<Generation>('generations', [
+  ...identity,
+  ['request_id', generation => text(generation.request_id)],
+  ['content_hash', generation => text(generation.content_hash)],
+  ...cellColumns,
+  attemptColumn,
+  ...provenanceColumns,
+  ...usageColumns,
+  ['samples', generation => whole(generation.samples)],
+  ['finish_reason', generation => text(generation.finish_reason)],
+  ['error', generation => text(generation.error)],
+  ['latency_ms', generation => whole(generation.latency_ms)],
+  ['reply', generation => text(generation.reply)],
+  ['reasoning_content', generation => text(generation.reasoning_content)],
+  ['metadata', generation => textMap(generation.metadata)]
+])
+
+export const samples = shape<Sample>('samples', sampleColumns)
+
+export const rejections = shape<Rejection>('rejections', [
+  ['processor', rejection => text(rejection.processor)],
+  ['check', rejection => text(rejection.check)],
+  ['version', rejection => text(rejection.version)],
+  ['reason', rejection => text(rejection.reason)],
+  ['detail', rejection => text(rejection.detail)],
+  ['hit', rejection => text(rejection.hit)],
+  ['retried', rejection => rejection.retried],
+  ['rejected_at', rejection => whole(rejection.rejected_at)],
+  ...sampleColumns.map(([name, take]): Column<Rejection> => [
+    name,
+    ({ sample }, record) => take(sample, record)
+  ])
+])

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { documentOf } from '../../../infra/publish.ts'
+import { admit, splitOf } from '../../../processors/admit.ts'
+import { contentHash } from '../../../schemas/identity.ts'
+import { deadLetters, human, samplesHuman } from '../../../schemas/topics.ts'
+import type { Document, Split } from '../../../schemas/types.ts'
+import {
+  assertPoisonIsBuried,
+  document,
+  feed,
+  opened,
+  sameUnderFaults,
+  type Step
+} from '../../helpers/play.ts'
+import { createHarness, fakeTables } from '../../helpers/context.ts'
+import * as make from '../../helpers/records.ts'
+
+const shares = make.dataset('d')
+const idOf = ({ messages }: Document): string => contentHash(messages)
+const publish = (one: Document): Step => feed(human, one.id || idOf(one), one)
+
+async function admitted(documents: readonly Document[]) {
+  const tester = await opened(admit)
+  for (const one of documents) await publish(one)(tester)
+  await tester.settle()
+  return tester.read(samplesHuman)
+}
+
+describe('admit', () => {
+  test('a document becomes a sample with its split', async () => {
+    const one = document('Call me Ishmael.', { id: 'moby-1', metadata: { chapter: '1' } })
+    const [record] = await admitted([one])
+    const { id, content_hash, run, messages, provenance, metadata } = record!.value
+    assert.equal(id, idOf(one))
+    assert.equal(record!.key, id)
+    assert.equal(content_hash, id)
+    assert.equal(run, '')
+    assert.deepEqual(messages, one.messages)
+    assert.equal(provenance.split, splitOf('Call me Ishmael.', shares))
+    assert.equal(provenance.generation, 0)
+    assert.deepEqual(metadata, { chapter: '1', document_id: 'moby-1' })
+  })
+
+  test('the same text is taken in once, under whatever id it comes', async () => {
+    const texts = ['one text', 'one text', 'another', 'one text']
+    const records = await admitted(texts.map((text, index) => document(text, { id: `d${index}` })))
+    assert.deepEqual(
+      records.map(({ value }) => value.messages[0]!.content),
+      ['one text', 'another']
+    )
+  })
+
+  test('siblings share a split', () => {
+    const variants = fc.string().map(text => [text, ` ${text.toUpperCase()}\n`, text.replaceAll(' ', '  ')])
+    fc.assert(
+      fc.property(variants, ([text, loud, wide]) => {
+        // Upper case is not undone by lower case everywhere (ß): only where it is, it is the same text.
+        fc.pre(text!.toUpperCase().toLowerCase() === text!.toLowerCase())
+        fc.pre(text!.normalize('NFKC') === text)
+        assert.equal(splitOf(loud!, shares), splitOf(text, shares))
+        assert.equal(splitOf(wide!, shares), splitOf(text, shares))
+      })
+    )
+  })
+
+  test('splits have the sizes the dataset says', () => {
+    const counts: Record<Split, number> = { NONE: 0, SEED: 0, REFERENCE: 0, AUDIT: 0 }
+    for (let index = 0; index < 10_000; index++) counts[splitOf(`text number ${index}`, shares)]++
+    assert.equal(counts.NONE, 0)
+    // Four standard deviations of a binomial of 10,000.
+    for (const [split, share] of [
+      ['SEED', 0.6],
+      ['REFERENCE', 0.3],
+      ['AUDIT', 0.1]
+    ] as const)
+      assert.ok(Math.abs(counts[split] - 10_000 * share) < 4 * Math.sqrt(10_000 * share * (1 - share)), split)
+    const all = { split_seed: 0, split_reference: 100, split_audit: 0 }
+    assert.equal(splitOf('anything', all), 'REFERENCE')
+  })
+
+  test('what is taken in, and where it falls, does not depend on the order of arrival', async () => {
+    const texts = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'B', ' c '), { maxLength: 12 })
+    const shuffled = texts.chain(list =>
+      fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))
+    )
+    await fc.assert(
+      fc.asyncProperty(shuffled, async ([one, other]) => {
+        const taken = async (list: readonly string[]) =>
+          (await admitted(list.map(text => document(text))))
+            .map(({ value }) => `${value.id} ${value.provenance.split}`)
+            .toSorted()
+        assert.deepEqual(await taken(other), await taken(one))
+      }),
+      { numRuns: 40 }
+    )
+  })
+
+  test('edits inherit the generation of known parents; unknown stays unknown', async () => {
+    const parent = document('the original')
+    const by = (origin: 'HUMAN_EDITED' | 'UNKNOWN', parent_ids: string[]) => ({
+      provenance: make.humanProvenance({ origin, parent_ids, generation: null, split: null })
+    })
+    const edit = document('the original, edited', by('HUMAN_EDITED', [idOf(parent)]))
+    const records = await admitted([
+      parent,
+      edit,
+      document('edited twice', by('HUMAN_EDITED', [idOf(parent), idOf(edit)])),
+      document('of somebody else', by('HUMAN_EDITED', [idOf(parent), 'never seen'])),
+      document('found on the way', by('UNKNOWN', []))
+    ])
+    assert.deepEqual(
+      records.map(({ value }) => value.provenance.generation),
+      [0, 0, 0, null, null]
+    )
+  })
+
+  test('an edit names its parents by their ids or by those of their documents; the sample names samples', async () => {
+    const edits = (id: string, text: string, parent_ids: string[]) =>
+      document(text, {
+        id,
+        provenance: make.humanProvenance({
+          origin: 'HUMAN_EDITED',
+          parent_ids,
+          generation: null,
+          split: null
+        })
+      })
+    const [one, two] = [document('the original', { id: 'doc-1' }), document('another', { id: 'doc-2' })]
+    const records = await admitted([
+      one,
+      two,
+      // The same text under another name: it is taken in once, and known by both.
+      document('the original', { id: 'doc-1-copy' }),
+      edits('e1', 'by the name', ['doc-1', idOf(two)]),
+      edits('e2', 'by its other name', ['doc-1-copy']),
+      // An edit that keeps the name of what it edits; from here on the name is its own.
+      edits('doc-2', 'another, edited', ['doc-2']),
+      edits('e3', 'of the edit', ['doc-2']),
+      edits('e4', 'of a stranger', ['doc-1', 'doc-9'])
+    ])
+    const edited = records.slice(2).map(({ value }) => value)
+    assert.deepEqual(
+      edited.map(({ provenance }) => [provenance.parent_ids, provenance.generation]),
+      [
+        [[idOf(one), idOf(two)], 0],
+        [[idOf(one)], 0],
+        [[idOf(two)], 0],
+        [[edited[2]!.id], 0],
+        [[idOf(one), 'doc-9'], null]
+      ]
+    )
+  })
+
+  test('names are of a dataset, and outlive a restart', async () => {
+    const tester = await opened(admit)
+    tester.table('datasets', 'e', make.dataset('e'))
+    await publish(document('the original', { id: 'doc-1' }))(tester)
+    await tester.settle()
+    await tester.restart()
+    for (const dataset of ['d', 'e']) {
+      const provenance = make.humanProvenance({
+        origin: 'HUMAN_EDITED',
+        parent_ids: ['doc-1'],
+        generation: null,
+        split: null
+      })
+      await publish(document('edited', { id: 'e', dataset, provenance }))(tester)
+    }
+    await tester.settle()
+    const [, ...edits] = tester
+      .read(samplesHuman)
+      .map(({ value }) => [value.dataset, value.provenance.generation])
+    assert.deepEqual(edits, [
+      ['d', 0],
+      ['e', null]
+    ])
+  })
+
+  test('what came before its parents is told, once a look, with the last of them', async () => {
+    const told: [object, string][] = []
+    const ignore = (): void => {}
+    const log = {
+      debug: ignore,
+      info: ignore,
+      error: ignore,
+      warn: (fields: object, message: string) => void told.push([fields, message])
+    }
+    const tables = fakeTables()
+    tables.datasets.set('d', make.dataset('d'))
+    const harness = createHarness(admit, { tables, log })
+    for (const [index, parent] of ['doc-1', 'doc-7', 'doc-8'].entries()) {
+      const provenance = make.humanProvenance({ origin: 'HUMAN_EDITED', parent_ids: [parent], split: null })
+      if (index === 1) await harness.process('human', document('the original', { id: 'doc-1' }))
+      await harness.process('human', document(`edit ${index}`, { id: `e${index}`, provenance }))
+    }
+    assert.deepEqual(told, [])
+    harness.tick()
+    harness.tick()
+    assert.deepEqual(told, [
+      [
+        { edits: 3, dataset: 'd', document: 'e2', parent: 'doc-8' },
+        '3 edits came before a text they name as parent, so they never count as human; publish parents first'
+      ]
+    ])
+  })
+
+  test('what is refused as empty is what a publisher is told of at once: a last message that says nothing', async () => {
+    const turns = fc.record({
+      role: fc.constantFrom('user' as const, 'assistant' as const, 'tool' as const),
+      content: fc.constantFrom('', ' \n\u00a0', 'text'),
+      tool_calls: fc.constantFrom(undefined, null, [], [{ id: 'c', function: { name: 'add' } }])
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(turns, { minLength: 1, maxLength: 3 }), async messages => {
+        const told = (): unknown =>
+          documentOf(JSON.stringify({ messages, origin: 'HUMAN_AUTHORED' }), 'd', 'tester')
+        const last = messages.at(-1)!
+        const says = last.content === 'text' || (last.tool_calls?.length ?? 0) > 0
+        if (says) assert.ok(told())
+        else assert.throws(told, { code: 'RECORD_INVALID', message: /no text/ })
+        // As a client of another kind publishes it.
+        const sent = messages.map(({ tool_calls, ...rest }) => ({
+          ...make.message(rest.role, rest.content),
+          tool_calls: tool_calls === undefined ? null : JSON.stringify(tool_calls)
+        }))
+        assert.equal((await admitted([document('', { messages: sent })])).length, says ? 1 : 0)
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  test('answers that are calls of tools are no siblings for their lack of text', async () => {
+    const splits = new Set<string | null>()
+    const calls = Array.from({ length: 40 }, (_, index) =>
+      document('', { messages: [{ ...make.message('assistant', ''), tool_calls: `[{"id":"${index}"}]` }] })
+    )
+    for (const { value } of await admitted(calls)) splits.add(value.provenance.split)
+    assert.ok(splits.size > 1, [...splits].join())
+  })
+
+  test('datasets do not see each other', async () => {
+    const tester = await opened(admit)
+    tester.table('datasets', 'e', make.dataset('e', { split_seed: 0, split_reference: 0, split_audit: 100 }))
+    for (const dataset of ['d', 'e']) tester.feed(human, 'x', document('the same text', { dataset }))
+    await tester.settle()
+    assert.deepEqual(
+      tester.read(samplesHuman).map(({ value }) => value.dataset),
+      ['d', 'e']
+    )
+    assert.equal(tester.read(samplesHuman)[1]!.value.provenance.split, 'AUDIT')
+  })
+
+  test('poison is buried, everything else goes through', async () => {
+    const good = ['one', 'two', 'three', 'four', 'five'].map(text => document(text, { id: text }))
+    await assertPoisonIsBuried(
+      await opened(admit),
+      admit,
+      human,
+      good,
+      [
+        ['provenance', document('a model wrote this', { provenance: make.provenance() })],
+        [
+          'provenance',
+          document('edited', { provenance: make.humanProvenance({ origin: 'HUMAN_EDITED', split: null }) })
+        ],
+        ['unknown_dataset', document('where to?', { dataset: 'nowhere' })],
+        ['empty_document', document(' \n ', { id: 'blank' })],
+        ['empty_document', document('', { id: 'none', messages: [] })],
+        ['unencodable', document('x'.repeat(8 * 1024 * 1024), { id: 'huge' })]
+      ],
+      samplesHuman
+    )
+  })
+
+  test('a dead document settles nothing: it belongs to no run', async () => {
+    const tester = await opened(admit)
+    tester.feed(human, 'x', document(''))
+    await tester.settle()
+    const [{ headers } = assert.fail('nothing died')] = tester.read(deadLetters)
+    assert.deepEqual([headers['x-settles'], headers['x-run']], ['0', ''])
+  })
+
+  test('faults change nothing', async () => {
+    const steps = ['a', 'b', 'a', 'c', 'B', '', 'd', 'c'].map(text =>
+      publish(document(text, { id: `id ${text}` }))
+    )
+    await sameUnderFaults(() => opened(admit), steps, [samplesHuman])
+  })
+})

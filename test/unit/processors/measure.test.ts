@@ -1,0 +1,504 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { type PanelKey, panelKeys } from '../../../metrics/keys.ts'
+import { createPanel } from '../../../metrics/panel.ts'
+import { valueOf } from '../../../metrics/result.ts'
+import { measure } from '../../../processors/measure.ts'
+import { keptWindows, referenceHalf } from '../../../processors/measure/reservoir.ts'
+import type { DiversityStat, Generation, Metric, Sample } from '../../../schemas/types.ts'
+import { type Harness, createHarness, fakeTables } from '../../helpers/context.ts'
+import * as make from '../../helpers/records.ts'
+
+const window = 100
+
+/** Twenty words, some of them rare; the same for the same number. */
+function text(seed: number): string {
+  let state = (seed + 1) * 2_654_435_761
+  return Array.from({ length: 20 }, () => {
+    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 374_761_393) >>> 0
+    return `w${Math.floor((state / 2 ** 32) ** 3 * 300)}`
+  }).join(' ')
+}
+
+function tables() {
+  const fake = fakeTables()
+  fake.datasets.set('d', make.dataset('d', { window }))
+  fake.runs.set('r', make.run('r'))
+  return fake
+}
+
+const raw = (index: number, fields: Partial<Generation> = {}) =>
+  make.generation(`g${index}`, text(index), fields)
+const from = (model_id: string) => ({ provenance: make.provenance({ model_id }) })
+const stats = (harness: Harness) => harness.values<DiversityStat>('stats')
+const models = (harness: Harness) => stats(harness).filter(stat => stat.stage !== 'human')
+
+/** Records of both stages and of people, in one fixed interleaving. */
+function script(): { input: string; value: Generation | Sample }[] {
+  const ids = bandIds(60)
+  return Array.from({ length: 60 }, (_, index) => [
+    { input: 'human', value: make.humanSample(ids[index]!, text(1000 + index)) },
+    { input: 'generations', value: raw(index, from(index % 3 === 0 ? 'alpha' : 'beta')) },
+    ...(index % 2 === 0
+      ? [
+          {
+            input: 'verified',
+            value: make.sample(`v${index}`, text(index), from(index % 3 === 0 ? 'alpha' : 'beta'))
+          }
+        ]
+      : [])
+  ]).flat()
+}
+
+/** Plays the script, ending transactions where told; what is not said goes on in the same one. */
+async function play(cuts: (step: number) => 'commit' | 'abort' | 'restart' | undefined) {
+  const harness = createHarness(measure, { tables: tables(), autoCommit: false })
+  const records = script()
+  let committed = 0
+  const aborted = new Set<number>()
+  for (let step = 0; step < records.length; step++) {
+    await harness.process(records[step]!.input, records[step]!.value)
+    const what = cuts(step)
+    if (what === 'abort' && !aborted.has(step)) {
+      aborted.add(step)
+      harness.abort()
+      step = committed - 1
+      continue
+    }
+    if (what === undefined) continue
+    harness.commit()
+    committed = step + 1
+    if (what === 'restart') harness.restart()
+  }
+  harness.commit()
+  return harness
+}
+
+function metric(stat: DiversityStat | undefined, name: PanelKey): Metric {
+  return stat?.metrics.find(one => one.name === name) ?? assert.fail(`no ${name}`)
+}
+
+/** Ids of documents of the band half, in order. */
+function bandIds(count: number): string[] {
+  const ids: string[] = []
+  for (let index = 0; ids.length < count; index++) {
+    if (referenceHalf(`h${index}`) === 'band') ids.push(`h${index}`)
+  }
+  return ids
+}
+
+async function feedHumans(harness: Harness, count: number): Promise<void> {
+  for (const [index, id] of bandIds(count).entries()) {
+    await harness.process('human', make.humanSample(id, text(1000 + index)))
+  }
+}
+
+describe('windows', () => {
+  test('close with the document that reaches the budget, per source and over all sources', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    // Offsets 0 2 4 … are of alpha, 1 3 5 … of beta; a window is five documents of twenty words.
+    for (let index = 0; index < 20; index++) {
+      await harness.process('generations', raw(index, from(index % 2 === 0 ? 'alpha' : 'beta')))
+    }
+    const bounds = (scope: string) =>
+      stats(harness)
+        .filter(stat => stat.scope === scope)
+        .map(stat => [stat.window, stat.from, stat.to, stat.documents, stat.tokens, stat.partial])
+    assert.deepEqual(bounds('d/r/raw/1/alpha'), [
+      [0, 0, 9, 5, 100, false],
+      [1, 10, 19, 5, 100, false]
+    ])
+    assert.deepEqual(bounds('d/r/raw/1/beta'), [
+      [0, 1, 10, 5, 100, false],
+      [1, 11, 20, 5, 100, false]
+    ])
+    assert.deepEqual(
+      bounds('d/r/raw/1/*').map(([number, start, end]) => [number, start, end]),
+      [0, 1, 2, 3].map(number => [number, number * 5, number * 5 + 5])
+    )
+    assert.deepEqual(
+      harness.outputs.map(output => output.key).filter(key => key.includes('beta')),
+      ['d/r/raw/1/beta#0', 'd/r/raw/1/beta#1']
+    )
+  })
+
+  test('carry what the panel says of exactly their documents', async () => {
+    const harness = createHarness(measure, { tables: tables(), slot: 2 })
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    const panel = createPanel()
+    for (let index = 0; index < 5; index++) panel.add(text(index))
+    const expected = panel.values()
+    const stat = stats(harness)[0]!
+    assert.deepEqual(
+      stat.metrics.map(({ name, value }) => [name, value]),
+      panelKeys.map(key => [key, valueOf(expected[key])])
+    )
+    assert.deepEqual(
+      { ...stat, metrics: [] },
+      {
+        scope: 'd/r/raw/1/alpha',
+        dataset: 'd',
+        run: 'r',
+        stage: 'raw',
+        source: 'alpha',
+        generation: 1,
+        cell_group: '*',
+        window: 0,
+        topic: 'generations',
+        slot: 2,
+        from: 0,
+        to: 5,
+        documents: 5,
+        tokens: 100,
+        budget: 100,
+        partial: false,
+        tokenizer: 'words-1',
+        metrics: [],
+        human_windows: 0,
+        // Five windows of 100 tokens at 20 tokens a document, and half of the split is not for the band.
+        human_missing: 50,
+        created_at: 1_700_000_000_000_000
+      }
+    )
+  })
+
+  test('keep stages, runs and generations apart', async () => {
+    const fake = tables()
+    fake.runs.set('s', make.run('s'))
+    const harness = createHarness(measure, { tables: fake })
+    for (let index = 0; index < 5; index++) {
+      await harness.process('generations', raw(index))
+      await harness.process('generations', raw(index, { run: 's' }))
+      await harness.process('generations', raw(index, { provenance: make.provenance({ generation: null }) }))
+      await harness.process('verified', make.sample(`v${index}`, text(index)))
+    }
+    assert.deepEqual(
+      stats(harness)
+        .map(stat => stat.scope)
+        .toSorted(),
+      [
+        'd/r/accepted/1/*',
+        'd/r/accepted/1/alpha',
+        'd/r/raw/1/*',
+        'd/r/raw/1/alpha',
+        'd/r/raw//*',
+        'd/r/raw//alpha',
+        'd/s/raw/1/*',
+        'd/s/raw/1/alpha'
+      ].toSorted()
+    )
+    assert.deepEqual([...new Set(stats(harness).map(stat => stat.topic))].toSorted(), [
+      'generations',
+      'samples.verified'
+    ])
+  })
+
+  test("leave out what is not the model's text", async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    const out = [
+      raw(90, { error: 'unavailable', reply: '' }),
+      raw(91, { reply: ' \n ' }),
+      raw(92, { finish_reason: 'content_filter' }),
+      raw(93, { finish_reason: 'tool_calls' })
+    ]
+    for (const record of out) await harness.process('generations', record)
+    assert.deepEqual(harness.state('windows'), {})
+    for (let index = 0; index < 5; index++) {
+      await harness.process('generations', raw(index, { finish_reason: index === 0 ? 'length' : 'stop' }))
+    }
+    const [first] = stats(harness)
+    assert.deepEqual([first?.from, first?.to, first?.documents], [4, 9, 5])
+  })
+
+  test('measure the last answer of a conversation, not what was asked', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    for (let index = 0; index < 5; index++) {
+      const messages = [
+        make.message('user', 'one two'),
+        make.message('assistant', 'an earlier answer'),
+        make.message('user', 'three'),
+        make.message('assistant', text(index))
+      ]
+      await harness.process('verified', make.sample(`v${index}`, '', { messages }))
+    }
+    assert.equal(stats(harness)[0]?.tokens, 100)
+  })
+
+  test('of an unknown dataset are refused', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    const verdict = await harness.process('generations', raw(1, { dataset: 'elsewhere' }))
+    assert.equal(verdict.kind, 'reject')
+  })
+
+  test('stage state only when they open and close', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    const seen: unknown[] = []
+    for (let index = 0; index < 6; index++) {
+      await harness.process('generations', raw(index))
+      seen.push(harness.state('windows')['d/r/raw/1/*'])
+    }
+    const scope = { dataset: 'd', run: 'r', stage: 'raw', generation: 1, source: '*' }
+    const at = (number: number, start: number | null) => ({ ...scope, window: number, from: start })
+    assert.deepEqual(seen, [at(0, 0), at(0, 0), at(0, 0), at(0, 0), at(1, null), at(1, 5)])
+  })
+})
+
+describe('exactly once', () => {
+  test('a restart at any point leaves every window as it was, the human side included', async () => {
+    const clean = await play(() => 'commit')
+    const records = script().length
+    assert.ok(models(clean).length > 30, 'the script closes many windows')
+    assert.ok(
+      stats(clean).some(stat => stat.stage === 'human'),
+      'and takes a human band'
+    )
+    assert.ok(stats(clean).some(stat => stat.metrics.some(one => one.z !== null)))
+    for (let cut = 0; cut < records; cut++) {
+      const harness = await play(step => (step === cut ? 'restart' : 'commit'))
+      assert.deepEqual(harness.outputs, clean.outputs, `restart after record ${cut}`)
+    }
+    const always = await play(() => 'restart')
+    assert.deepEqual(always.outputs, clean.outputs)
+    assert.deepEqual(always.state('windows'), clean.state('windows'))
+  })
+
+  test('so do transactions of any size, each aborted once', async () => {
+    const clean = await play(() => 'commit')
+    for (const size of [2, 7, 40]) {
+      const harness = await play(step =>
+        step % size === size - 1 ? 'commit' : step % size === size - 2 ? 'abort' : undefined
+      )
+      assert.deepEqual(harness.outputs, clean.outputs, `transactions of ${size}`)
+    }
+  })
+
+  test('a restart reads again only what the open windows need', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    for (let index = 0; index < 23; index++) await harness.process('generations', raw(index))
+    harness.restart()
+    assert.equal(harness.replayed, 3)
+  })
+})
+
+describe('human band', () => {
+  test('stands beside whole windows, with the same panel at the same size', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedHumans(harness, 40)
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    const humans = stats(harness).filter(stat => stat.stage === 'human')
+    assert.equal(humans.length, 8)
+    const [stat] = models(harness)
+    assert.equal(stat?.human_windows, 8)
+    assert.equal(stat?.human_missing, 0)
+    const values = humans.map(one => metric(one, 'types').value!)
+    const mean = values.reduce((sum, value) => sum + value, 0) / 8
+    const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 7)
+    assert.ok(sd > 0)
+    assert.ok(Math.abs(metric(stat, 'types').human_mean! - mean) < 1e-9)
+    assert.ok(Math.abs(metric(stat, 'types').human_sd! - sd) < 1e-9)
+    assert.ok(Math.abs(metric(stat, 'types').z! - (metric(stat, 'types').value! - mean) / sd) < 1e-9)
+    // Every window has 100 tokens here: a spread of nothing gives no z.
+    assert.equal(metric(stat, 'tokens').z, null)
+    assert.deepEqual(
+      humans.map(({ scope, source, generation, run, window: number, documents, tokens, topic }) => [
+        scope,
+        source,
+        generation,
+        run,
+        number,
+        documents,
+        tokens,
+        topic
+      ]),
+      humans.map((_, index) => ['d//human//*', '*', 0, '', index, 5, 100, 'samples.human'])
+    )
+  })
+
+  test('is missing, and says by how much, below five windows of text', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedHumans(harness, 20)
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    const [stat] = stats(harness)
+    assert.equal(stat?.stage, 'raw')
+    assert.ok(stat?.metrics.every(one => one.human_mean === null && one.z === null))
+    assert.equal(stat?.human_windows, 0)
+    assert.equal(stat?.human_missing, 2 * 5)
+  })
+
+  test('never uses texts of another split or of the other half', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    for (const split of ['SEED', 'AUDIT', 'NONE', null] as const) {
+      for (const id of bandIds(40)) {
+        const provenance = make.humanProvenance({ split })
+        await harness.process('human', make.humanSample(id, text(1), { provenance }))
+      }
+    }
+    const others = Array.from({ length: 100 }, (_, index) => `h${index}`).filter(
+      id => referenceHalf(id) !== 'band'
+    )
+    assert.ok(others.length > 30 && others.length < 70, 'halves')
+    for (const id of others) await harness.process('human', make.humanSample(id, text(1)))
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    assert.equal(stats(harness)[0]?.human_windows, 0)
+    assert.equal(
+      stats(harness).some(stat => stat.stage === 'human'),
+      false
+    )
+  })
+
+  test('is taken again only when a tenth of it is new, and then told again', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    const told = () => stats(harness).filter(stat => stat.stage === 'human').length
+    const ids = bandIds(50)
+    const human = (index: number) =>
+      harness.process('human', make.humanSample(ids[index]!, text(1000 + index)))
+    for (let index = 0; index < 40; index++) await human(index)
+    let next = 0
+    const close = async () => {
+      for (let index = 0; index < 5; index++) await harness.process('generations', raw(next++))
+    }
+    await close()
+    assert.equal(told(), 8)
+    for (let index = 40; index < 44; index++) await human(index)
+    await close()
+    assert.equal(told(), 8, 'four of 44 are less than a tenth')
+    await human(44)
+    await close()
+    assert.equal(told(), 17, 'five of 45 are more: nine windows now')
+  })
+
+  test('does not depend on the order the documents came in', async () => {
+    const ids = bandIds(45)
+    const bandOf = async (order: readonly string[]) => {
+      const harness = createHarness(measure, { tables: tables() })
+      for (const id of order) {
+        const cell = make.cell({ topic: ids.indexOf(id) % 4 === 0 ? 'rare' : 'common' })
+        await harness.process('human', make.humanSample(id, text(ids.indexOf(id)), { cell }))
+      }
+      for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+      const humans = stats(harness).filter(stat => stat.stage === 'human')
+      return humans.map(stat => stat.metrics)
+    }
+    const expected = await bandOf(ids)
+    assert.equal(expected.length, 9)
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray(ids, { minLength: ids.length }), async order => {
+        assert.deepEqual(await bandOf(order), expected)
+      }),
+      { numRuns: 10 }
+    )
+  })
+
+  test('keeps no more than it can use', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedHumans(harness, 5 * keptWindows + 50)
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    assert.equal(models(harness)[0]?.human_windows, keptWindows)
+  })
+})
+
+describe('the end of a run', () => {
+  test('flushes what is left as partial windows, judged against nothing', async () => {
+    const fake = tables()
+    const harness = createHarness(measure, { tables: fake })
+    await feedHumans(harness, 40)
+    for (let index = 0; index < 7; index++) await harness.process('generations', raw(index))
+    await harness.process('verified', make.sample('v0', text(0)))
+    assert.equal(harness.tick(), undefined, 'an open run is not flushed')
+
+    const until = { generations: 8, 'samples.verified': 1 }
+    fake.runs.set('r', make.run('r', {}, { state: 'ended', until, slot: 0 }))
+    assert.equal(harness.tick(), undefined, 'one more generation is to come')
+    await harness.process('generations', raw(7, { error: 'unavailable' }))
+    assert.notEqual(harness.tick(), undefined)
+
+    const partial = stats(harness).filter(stat => stat.partial)
+    assert.deepEqual(
+      partial.map(({ scope, window: number, from: start, to, documents }) => [
+        scope,
+        number,
+        start,
+        to,
+        documents
+      ]),
+      [
+        ['d/r/raw/1/alpha', 1, 5, 7, 2],
+        ['d/r/raw/1/*', 1, 5, 7, 2],
+        ['d/r/accepted/1/alpha', 0, 0, 1, 1],
+        ['d/r/accepted/1/*', 0, 0, 1, 1]
+      ]
+    )
+    for (const stat of partial) {
+      assert.ok(stat.metrics.every(one => one.human_mean === null && one.z === null))
+    }
+    assert.equal(metric(partial[0], 'types').value !== null, true)
+    assert.deepEqual(
+      [metric(partial[2], 'length_sd').value, metric(partial[2], 'length_sd').undefined],
+      [null, 'fewer than two values']
+    )
+    assert.equal(harness.tick(), undefined, 'and flushed once')
+  })
+
+  test('text that comes late goes on where the run ended: no window has the number of another', async () => {
+    const fake = tables()
+    const harness = createHarness(measure, { tables: fake })
+    // The scope of alpha ends between windows, that of beta within its first.
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index, from('alpha')))
+    await harness.process('generations', raw(5, from('beta')))
+    const until = { generations: 6, 'samples.verified': 0 }
+    fake.runs.set('r', make.run('r', {}, { state: 'ended', until }))
+    harness.tick()
+    const windows = (scope: string) =>
+      stats(harness)
+        .filter(stat => stat.scope === `d/r/raw/1/${scope}`)
+        .map(stat => [stat.window, stat.from, stat.to, stat.partial])
+    assert.deepEqual(windows('alpha'), [[0, 0, 5, false]])
+    assert.deepEqual(windows('beta'), [[0, 5, 6, true]])
+
+    harness.restart()
+    for (const [index, model] of ['alpha', 'beta', 'alpha'].entries()) {
+      await harness.process('generations', raw(6 + index, from(model)))
+      harness.tick()
+    }
+    assert.deepEqual(windows('alpha'), [
+      [0, 0, 5, false],
+      [1, 6, 7, true],
+      [2, 8, 9, true]
+    ])
+    assert.deepEqual(windows('beta'), [
+      [0, 5, 6, true],
+      [1, 7, 8, true]
+    ])
+    const keys = harness.outputs.map(output => output.key)
+    assert.equal(new Set(keys).size, keys.length)
+    assert.equal(harness.tick(), undefined)
+  })
+
+  test('is not believed of another slot or before the end is known', async () => {
+    const fake = tables()
+    const harness = createHarness(measure, { tables: fake, slot: 1 })
+    for (let index = 0; index < 2; index++) await harness.process('generations', raw(index))
+    fake.runs.set('r', make.run('r', {}, { state: 'ended', until: { generations: 2 }, slot: 1 }))
+    assert.equal(harness.tick(), undefined, 'nothing is said of samples.verified')
+    const until = { generations: 2, 'samples.verified': 0 }
+    fake.runs.set('r', make.run('r', {}, { state: 'ended', until, slot: 0 }))
+    assert.equal(harness.tick(), undefined, 'the offsets are of slot 0')
+    fake.runs.set('r', make.run('r', {}, { state: 'ended', until, slot: 1 }))
+    assert.equal(harness.tick()?.kind, 'emit')
+  })
+
+  test('after a restart flushes the same', async () => {
+    const until = { generations: 7, 'samples.verified': 0 }
+    const ending = async (restart: boolean) => {
+      const fake = tables()
+      const harness = createHarness(measure, { tables: fake })
+      for (let index = 0; index < 7; index++) await harness.process('generations', raw(index))
+      fake.runs.set('r', make.run('r', {}, { state: 'ended', until }))
+      if (restart) harness.restart()
+      harness.tick()
+      return harness.outputs
+    }
+    assert.deepEqual(await ending(true), await ending(false))
+  })
+})

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import type { Row, SinkRecord } from '../../../processors/sink.ts'
+import { store } from '../../../processors/store.ts'
+import { contentHash } from '../../../schemas/identity.ts'
+import { tables, topics } from '../../../schemas/topics.ts'
+import type { DiversityStat, Sample } from '../../../schemas/types.ts'
+import { anyRecord, nastyString } from '../../helpers/arbitrary.ts'
+import * as make from '../../helpers/records.ts'
+
+const record = (value: unknown, headers: Record<string, Buffer> = {}): SinkRecord => ({
+  slot: 2,
+  offset: 7,
+  key: 'k',
+  timestamp: 1_700_000_000_123,
+  value,
+  headers
+})
+
+/** A row as an object. */
+function named(topic: string, value: unknown, headers: Record<string, Buffer> = {}): Record<string, unknown> {
+  const { table, rows } = store.rows(topic, record(value, headers))
+  assert.equal(rows.length, 1)
+  return Object.fromEntries(store.tables[table]!.columns.map((column, index) => [column, rows[0]![index]]))
+}
+
+/** Every string in a value, keys included. */
+function strings(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return [...(Array.isArray(value) ? [] : Object.keys(value)), ...Object.values(value).flatMap(strings)]
+}
+
+/** Every number in a value. */
+function numbers(value: unknown): number[] {
+  if (typeof value === 'number') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : []
+}
+
+const read = Object.values(store.inputs)
+
+test('it reads every data topic and every table', () => {
+  const all = topics.filter(topic => topic.kind !== 'state').map(topic => topic.name)
+  assert.deepEqual(read.map(topic => topic.name).toSorted(), all.toSorted())
+  for (const table of Object.values(tables)) assert.ok(read.includes(table))
+})
+
+suite('any record of any topic', () => {
+  for (const topic of read) {
+    const values =
+      topic.record === null
+        ? fc.uint8Array().map(bytes => Buffer.from(bytes) as unknown)
+        : anyRecord(topic.record)
+    test(topic.name, () => {
+      fc.assert(
+        fc.property(values, nastyString, (value, word) => {
+          const given = record(value, { 'x-reason': Buffer.from(word), 'x-offset': Buffer.from(word) })
+          const { table, rows } = store.rows(topic.name, given)
+          const { columns } = store.tables[table]!
+          const metrics = (value as DiversityStat).metrics
+          assert.equal(rows.length, topic.name === 'diversity.stats' ? metrics.length : 1)
+          for (const row of rows) {
+            assert.equal(row.length, columns.length)
+            assert.deepEqual(row.slice(0, 4), [topic.name, 2, 7, 1_700_000_000_123])
+            for (const field of row) assert.notEqual(field, undefined)
+            for (const text of strings(row)) assert.ok(text.isWellFormed(), JSON.stringify(text))
+            for (const number of numbers(row)) assert.ok(Number.isFinite(number))
+          }
+          assert.deepEqual(store.rows(topic.name, given), { table, rows } satisfies {
+            table: string
+            rows: readonly Row[]
+          })
+        }),
+        { numRuns: 100 }
+      )
+    })
+  }
+})
+
+test('columns of a table are different', () => {
+  for (const { name, columns } of Object.values(store.tables))
+    assert.equal(new Set(columns).size, columns.length, name)
+})
+
+test('a sample keeps where it came from, and its text', () => {
+  const value: Sample = make.sample('s1', 'an\ud800swer', {
+    provenance: make.provenance({
+      temperature: Number.NaN,
+      parent_ids: ['h1'],
+      created_at: 1_700_000_000_000_001
+    }),
+    metadata: JSON.parse('{"__proto__": "a key like any other"}') as Record<string, string>
+  })
+  const row = named('samples.verified', value)
+  assert.equal(row['source'], 'alpha')
+  assert.equal(row['family'], 'a')
+  assert.equal(row['temperature'], null)
+  assert.equal(row['created_at'], 1_700_000_000_000_001)
+  assert.deepEqual(row['parent_ids'], ['h1'])
+  assert.equal(JSON.stringify(row['metadata']), '{"__proto__":"a key like any other"}')
+  assert.deepEqual(JSON.parse(row['messages'] as string), [
+    { role: 'user', content: 'Tell me about it.' },
+    { role: 'assistant', content: 'an\ufffdswer' }
+  ])
+})
+
+test('a document is stored with the id of the sample it becomes, whatever its own', () => {
+  const value = make.humanSample('letter-1', 'a text')
+  const row = named('human', value)
+  assert.deepEqual([row['id'], row['content_hash']], ['letter-1', contentHash(value.messages)])
+})
+
+test('topics of samples share a table and are told apart by _topic', () => {
+  for (const topic of ['candidates', 'samples.verified', 'samples.human', 'training']) {
+    assert.equal(store.rows(topic, record(make.sample('s1', 'x'))).table, 'samples')
+    assert.equal(named(topic, make.sample('s1', 'x'))['_topic'], topic)
+  }
+})
+
+test('a dead letter is told by its headers; of its bytes only the number is kept', () => {
+  const headers = {
+    'x-reason': 'unknown_schema',
+    'x-message': 'schema 77 is not registered',
+    'x-error-class': 'DecodeError',
+    'x-processor': 'generate',
+    'x-topic': 'prompts',
+    'x-partition': '3',
+    'x-offset': '41',
+    'x-schema-id': '77',
+    'x-attempt': '1',
+    'x-settles': '2',
+    'x-run': 'r'
+  }
+  const buffers = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])
+  )
+  assert.deepEqual(named('dead-letters', Buffer.from('broken'), buffers), {
+    _topic: 'dead-letters',
+    slot: 2,
+    _offset: 7,
+    recorded_at: 1_700_000_000_123,
+    key: 'k',
+    reason: 'unknown_schema',
+    message: 'schema 77 is not registered',
+    error_class: 'DecodeError',
+    processor: 'generate',
+    source_topic: 'prompts',
+    source_slot: 3,
+    source_offset: 41,
+    schema_id: '77',
+    attempt: 1,
+    settles: 2,
+    run: 'r',
+    bytes: 6
+  })
+  const bare = named('dead-letters', null)
+  assert.deepEqual([bare['bytes'], bare['reason'], bare['settles']], [0, '', 0])
+})
+
+test('a deletion makes no rows', () => {
+  for (const topic of read)
+    if (topic.record !== null) assert.deepEqual(store.rows(topic.name, record(null)).rows, [], topic.name)
+})
+
+test('a topic it does not read is refused by name', () => {
+  assert.throws(() => store.rows('journal', record({})), { code: 'UNKNOWN_NAME', message: /journal/ })
+})
