@@ -1,0 +1,59 @@
+/** The rows of a dataset's training stream, in the order everybody reads them in: slot by slot, offset by offset. */
+import { EverseedError } from '../../schemas/errors.ts'
+import { slotOf } from '../../schemas/identity.ts'
+import { training } from '../../schemas/topics.ts'
+import type { Dataset, Sample } from '../../schemas/types.ts'
+import type { Deployment } from '../deployment.ts'
+import { readRanges } from '../kafka/reader.ts'
+
+/** A row and where it lies. */
+export type Row = { readonly slot: number; readonly offset: number; readonly sample: Sample }
+
+/** The slots a dataset's rows lie in, ascending. */
+export function slotsOf({ name, shards }: Dataset, partitions: number): number[] {
+  const first = slotOf(name, '', 1, partitions)
+  return Array.from(
+    { length: Math.min(shards, partitions) },
+    (_, shard) => (first + shard) % partitions
+  ).toSorted((a, b) => a - b)
+}
+
+/**
+ * Reads the rows of a dataset before given offsets.
+ * @param ends end offset per slot; a slot that is not named has none
+ * @param onRow gets every row, in order
+ * @param onSlot is told when the rows of a slot are over
+ * @throws EverseedError VERSION_BROKEN when the topic lost its beginning
+ */
+export async function readRows(
+  { kafka, config, admin, codec }: Deployment,
+  dataset: Dataset,
+  ends: readonly number[],
+  onRow: (row: Row) => void,
+  onSlot: (slot: number) => void = () => {}
+): Promise<void> {
+  const bounds = await admin.offsets(training.name)
+  for (const slot of slotsOf(dataset, config.partitions)) {
+    const to = ends[slot] ?? 0
+    const { low, high } = bounds[slot]!
+    if (to > 0 && (low > 0 || high < to)) {
+      throw new EverseedError(
+        'VERSION_BROKEN',
+        `${config.prefix}${training.name}/${slot} holds offsets ${low} to ${high}, and rows 0 to ${to} are asked for: rows were deleted; look at the topic's retention (everseed doctor)`
+      )
+    }
+    await readRanges(
+      kafka,
+      config,
+      [{ topic: training.name, partition: slot, from: 0, to }],
+      async records => {
+        for (const { offset, value } of records) {
+          const read = codec.decode(training, value)
+          const sample = read instanceof Promise ? await read : read
+          if (sample.dataset === dataset.name) onRow({ slot, offset, sample })
+        }
+      }
+    )
+    onSlot(slot)
+  }
+}
