@@ -1,0 +1,200 @@
+/** `everseed doctor`: looks at everything that could be wrong and says what to do. */
+import { errorCodes, EverseedError } from '../../schemas/errors.ts'
+import { auditRollups } from '../clickhouse/audit.ts'
+import { createWarehouse, serverCode, serverCodes, type Warehouse } from '../clickhouse/client.ts'
+import { type Owner, ownerOf, refuseOthers } from '../clickhouse/owner.ts'
+import { connect } from '../deployment.ts'
+import { checkEngine } from '../embedded/clickhouse.ts'
+import { locateJava } from '../embedded/java.ts'
+import { allTopics } from '../processors.ts'
+import { commandLog, resolveConfig, runningUp } from './context.ts'
+import { print, printJson } from './output.ts'
+
+/** One thing that was looked at. */
+type Finding = { readonly check: string; readonly ok: boolean; readonly detail: string }
+
+async function look(check: string, work: () => string | Promise<string>): Promise<Finding> {
+  try {
+    return { check, ok: true, detail: await work() }
+  } catch (error) {
+    return { check, ok: false, detail: (error as Error).message }
+  }
+}
+
+/** Milliseconds ClickHouse may take to answer. */
+const patienceMs = 5000
+
+/** A database and a user of it. */
+type Login = {
+  readonly url: string
+  readonly user: string
+  readonly password: string
+  readonly database: string
+}
+
+async function withWarehouse<Result>(
+  login: Login,
+  work: (warehouse: Warehouse) => Promise<Result>
+): Promise<Result> {
+  const warehouse = createWarehouse({ ...login, log: commandLog() })
+  try {
+    return await work(warehouse)
+  } finally {
+    await warehouse.close()
+  }
+}
+
+/** Logs in as a user of a deployment and says what answered. */
+async function askClickHouse(login: Login, setting: string, password: string): Promise<string> {
+  const { url, user, database } = login
+  const version = (warehouse: Warehouse): Promise<{ version: string }[]> =>
+    warehouse.rows('SELECT version() AS version', { timeoutMs: patienceMs })
+  try {
+    const [found] = await withWarehouse(login, version)
+    return `version ${found!.version} at ${url}, user ${user}`
+  } catch (error) {
+    if (serverCode(error) === serverCodes.unknownDatabase)
+      return `${url}, user ${user}; database ${database} is made when the store first runs`
+    const { message, code } = error as EverseedError
+    // What the server did not answer, the message explains already.
+    if (serverCode(error) === undefined) throw new EverseedError(code, `${message} (EVERSEED_CLICKHOUSE_URL)`)
+    throw new EverseedError(code, `user ${user}: ${message}; check ${setting} and ${password}`)
+  }
+}
+
+/** Whose the database is, and whether its rollups are right. */
+async function askDatabase(login: Login, own: Owner): Promise<Finding[]> {
+  const { database } = login
+  return await withWarehouse(login, async warehouse => {
+    let found: Owner | undefined
+    const owner = await look('database', async () => {
+      found = await ownerOf(warehouse, { timeoutMs: patienceMs })
+      refuseOthers(database, found, own)
+      return found
+        ? `database ${database} holds the rows of this deployment`
+        : `no store has opened database ${database} yet`
+    })
+    if (!found || !owner.ok) return [owner]
+    const rollups = await look('rollups', async () => {
+      const { rows, lanes, wrong } = await auditRollups(warehouse)
+      if (wrong.length === 0) return `they agree with ${rows} rows in ${lanes} partitions`
+      throw new EverseedError(
+        'CLICKHOUSE_FAILED',
+        `${wrong.join('\n')}\na store that starts recovers what it wrote last; where that does not help, stop it and run everseed rebuild`
+      )
+    })
+    return [owner, rollups]
+  })
+}
+
+export async function doctor(options: { json?: boolean }): Promise<void> {
+  const findings: Finding[] = []
+  const config = resolveConfig()
+  const up = runningUp(config.dataDir)
+  let own: Owner | undefined
+  findings.push(await look('node', () => process.version))
+  if (!process.env['EVERSEED_KAFKA_BROKERS'] || !process.env['EVERSEED_REGISTRY_URL'])
+    findings.push(
+      await look('java', () => {
+        const { release, path } = locateJava(process.env)
+        return `Java ${release} (${path})`
+      })
+    )
+  if (!process.env['EVERSEED_CLICKHOUSE_URL']) {
+    findings.push(
+      await look('engine', () => {
+        checkEngine()
+        return 'the embedded ClickHouse is installed'
+      })
+    )
+  }
+  findings.push({
+    check: 'supervisor',
+    ok: true,
+    detail: up
+      ? `process ${up.pid} runs everseed up on ${config.dataDir}`
+      : `no everseed up runs on ${config.dataDir}`
+  })
+  if (config.kafka.brokers && config.registry) {
+    const deployment = await connect(config, commandLog(), 'everseed-doctor', { hurried: true }).catch(
+      (error: unknown) => error as EverseedError
+    )
+    if (deployment instanceof Error) findings.push({ check: 'kafka', ok: false, detail: deployment.message })
+    else {
+      findings.push(
+        await look('kafka', async () => {
+          own = { clusterId: await deployment.admin.clusterId(), prefix: deployment.config.prefix }
+          return `brokers ${(await deployment.admin.brokers()).join(', ')}`
+        })
+      )
+      findings.push(
+        await look('topics', async () => {
+          const problems = await deployment.admin.topicProblems(allTopics)
+          if (problems.length > 0) throw new EverseedError('TOPIC_MISMATCH', problems.join('\n'))
+          return `${allTopics.length} topics are kept as they must be`
+        })
+      )
+      findings.push(
+        await look('offsets', async () => {
+          const minutes = await deployment.admin.offsetsRetentionMinutes()
+          if (minutes === undefined) {
+            throw new EverseedError(
+              'CONFIG_INVALID',
+              'unknown: the brokers do not tell this user their offsets.retention.minutes; ask who runs them whether it is 2147483647 (kafka-configs.sh --describe --entity-type brokers --all), or allow DESCRIBE_CONFIGS on the cluster'
+            )
+          }
+          if (minutes < 2_147_483_647) {
+            throw new EverseedError(
+              'CONFIG_INVALID',
+              `offsets.retention.minutes is ${minutes}: a group idle for longer forgets where it was and would be refused at its start; set it to 2147483647 on the brokers`
+            )
+          }
+          return 'committed offsets are kept for good'
+        })
+      )
+      findings.push(
+        await look('registry', async () => {
+          const missing = await deployment.registry.missing(allTopics, deployment.config.prefix)
+          if (missing.length > 0) {
+            throw new EverseedError(
+              'SCHEMA_INCOMPATIBLE',
+              `${config.registry!.url} does not hold the schemas of this version under ${missing.join(', ')}: check EVERSEED_PREFIX; everseed up registers them, and says so if they do not fit what is there`
+            )
+          }
+          return `schemas are registered at ${config.registry!.url}`
+        })
+      )
+      await deployment.close()
+    }
+  } else
+    findings.push({
+      check: 'kafka',
+      ok: false,
+      detail: 'nothing runs and nothing is configured: everseed up starts it'
+    })
+  if (config.clickhouse) {
+    const { reader, ...writer } = config.clickhouse
+    const answer = await look('clickhouse', () =>
+      askClickHouse(writer, 'EVERSEED_CLICKHOUSE_USER', 'EVERSEED_CLICKHOUSE_PASSWORD')
+    )
+    findings.push(answer)
+    const asking = own
+    if (asking && answer.ok) findings.push(...(await askDatabase(writer, asking)))
+    if (reader) {
+      findings.push(
+        await look('reader', () =>
+          askClickHouse(
+            { ...writer, ...reader },
+            'EVERSEED_CLICKHOUSE_READER',
+            'EVERSEED_CLICKHOUSE_READER_PASSWORD'
+          )
+        )
+      )
+    }
+  }
+  if (options.json) printJson(findings)
+  else
+    for (const { check, ok, detail } of findings)
+      print(`${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(11)} ${detail.replaceAll('\n', '\n                  ')}`)
+  if (findings.some(finding => !finding.ok)) process.exitCode = errorCodes.PART_FAILED.exit
+}

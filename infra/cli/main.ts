@@ -1,0 +1,395 @@
+/** The command line: `npx everseed <command>`. Each command loads only what it needs. */
+import { Command, CommanderError, Option } from 'commander'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorCodes, EverseedError } from '../../schemas/errors.ts'
+import { views } from './views.ts'
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  version: string
+}
+
+const program = new Command('everseed')
+  .description(
+    'Synthetic training data that does not collapse: Kafka in, Kafka out, with provenance on every record.'
+  )
+  // The long form is a version of a dataset where a command takes one.
+  .version(version, '-V', 'output the version number; so does --version')
+  .option(
+    '--data-dir <folder>',
+    'folder of the embedded stack (EVERSEED_DATA_DIR, default .everseed); commands find the running stack by it'
+  )
+  .showSuggestionAfterError()
+  .exitOverride()
+  .hook('preAction', command => {
+    const { dataDir } = command.opts<{ dataDir?: string }>()
+    if (dataDir !== undefined) process.env['EVERSEED_DATA_DIR'] = dataDir
+  })
+  .addHelpText(
+    'after',
+    `
+A first run: everseed up, then in another terminal
+  everseed init                                       writes recipe.yaml
+  everseed publish human FILE --recipe recipe.yaml    human documents, JSON lines
+  everseed publish prompts FILE --recipe recipe.yaml  what the models are asked
+  everseed subscribe training --follow                what training jobs get
+  everseed metrics                                    diversity against human text
+
+Exit codes: 0 done; 1 failed; 2 the input, an option or a setting is wrong; 3 the wrong moment (nothing runs, or
+another holds it); 130 interrupted before it was done. Errors name a code and the next step.
+Settings are environment variables EVERSEED_…, listed in docs/settings.md.`
+  )
+
+const json = (): Option => new Option('--json', 'print JSON')
+
+program
+  .command('up')
+  .description(
+    'start what is not there yet (Kafka, registry, ClickHouse, processors) and keep it running until Ctrl-C'
+  )
+  .option('--only <processors>', 'comma-separated processors to run; none for the parts alone')
+  .action(async (options: { only?: string }) => {
+    const { up } = await import('./up.ts')
+    await up(options)
+  })
+
+program
+  .command('down')
+  .description('stop the everseed that runs on the data folder')
+  .action(async () => {
+    const { down } = await import('./up.ts')
+    await down()
+  })
+
+program
+  .command('status')
+  .description('where the parts are and how the processors do')
+  .addOption(json())
+  .action(async (options: { json?: boolean }) => {
+    const { status } = await import('./status.ts')
+    await status(options)
+  })
+
+program
+  .command('doctor')
+  .description('check everything that could be wrong and say what to do; exit code 1 when something is')
+  .addOption(json())
+  .action(async (options: { json?: boolean }) => {
+    const { doctor } = await import('./doctor.ts')
+    await doctor(options)
+  })
+
+program
+  .command('init')
+  .description('write a commented recipe, and beside it the schema with which editors complete it')
+  .argument('[file]', 'where to write it', 'recipe.yaml')
+  .option('--force', 'overwrite a recipe that is there')
+  .action(async (file: string, options: { force?: boolean }) => {
+    const { init } = await import('./init.ts')
+    init(file, options)
+  })
+
+const cellFields = `  topic, task, format  the cell it belongs to, for coverage and schedules
+  refusal              reject (default), allow or require: what an answer that refuses is worth
+  source_uri, license, author, metadata {name: value}`
+const documentFields = `  text, or messages    [{"role", "content"}, …]
+  origin               HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN; needed
+  parent_ids           ids of the texts that were edited, as they were published; publish these first: an edit of what
+                       is not there yet never counts as human
+  id                   default: a hash of the content, so that the same text is published once; under several ids it is
+                       published as often and taken in once (content_hash in ClickHouse's documents tells them)
+${cellFields}
+
+Example: {"text": "Dear sister, …", "origin": "HUMAN_AUTHORED", "topic": "letters", "license": "CC0-1.0"}`
+const promptFields = `  prompt, or messages  [{"role", "content"}, …]
+  system               system message before prompt
+  samples              answers wanted; default samples_per_prompt of the recipe
+  origin               default HUMAN_AUTHORED
+  id                   default: a hash of run, content and cell
+${cellFields}
+
+Example: {"prompt": "Write a letter to a sister abroad.", "topic": "letters", "samples": 4}`
+const publishHelp = (fields: string): string => `
+Every line of the file is one JSON object:
+${fields}
+
+Lines that cannot be published go to FILE.rejects.jsonl with line number and reason; all others are published, and the
+exit code is 2. After an interruption publish the same file again: nothing is lost, nothing is published twice.`
+
+const publish = program.command('publish').description('publish human documents or prompts from JSON lines')
+publish
+  .command('human')
+  .description('publish human documents: each id once, however often the same file is published')
+  .argument('<file>', 'JSON lines, or - for standard input')
+  .option('--recipe <file>', 'recipe whose dataset they belong to')
+  .option('--dataset <name>', 'dataset they belong to, when it exists already')
+  .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
+  .addOption(json())
+  .addHelpText('after', () => publishHelp(documentFields))
+  .action(async (file: string, options) => {
+    const { human } = await import('./publish.ts')
+    await human(file, options as never)
+  })
+publish
+  .command('prompts')
+  .description(
+    'publish the prompts of a run and close it; registers the run, or finds it when it is there already'
+  )
+  .argument('<file>', 'JSON lines, or - for standard input')
+  .requiredOption('--recipe <file>', 'recipe of the run')
+  .option('--keep-open', 'more prompts will come: leave the run open until everseed publish close RUN')
+  .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
+  .addOption(json())
+  .addHelpText('after', () => publishHelp(promptFields))
+  .action(async (file: string, options) => {
+    const { prompts } = await import('./publish.ts')
+    await prompts(file, options as never)
+  })
+publish
+  .command('close')
+  .description('say that no more prompts will come: the run ends when everything is settled')
+  .argument('<run>', 'run id')
+  .action(async (run: string) => {
+    const { close } = await import('./publish.ts')
+    await close(run)
+  })
+
+program
+  .command('run')
+  .description('run one processor in the foreground')
+  .argument('<processor>', 'admit, generate, deduplicate, verify, measure, guard, mix or store')
+  .option(
+    '--from-beginning',
+    'start at the beginning although output or state exists: writes everything again'
+  )
+  .action(async (name: string, options: { fromBeginning?: boolean }) => {
+    const [{ runProcessor }, { resolveConfig }] = await Promise.all([
+      import('../run.ts'),
+      import('./context.ts')
+    ])
+    process.exit(await runProcessor(name, resolveConfig(), options))
+  })
+
+program
+  .command('subscribe')
+  .description('print a topic as JSON lines, decoded')
+  .argument('<topic>', 'for example training, samples.verified, samples.rejected, diversity.stats')
+  .option('--follow', 'wait for more until Ctrl-C')
+  .addOption(
+    new Option('--from <position>', 'where to start').choices(['beginning', 'end']).default('beginning')
+  )
+  .option('--dataset <name>', 'only records of this dataset')
+  .option('--run <id>', 'only records of this run')
+  .option('--version <version>', 'of training: the rows of a version, DATASET@VERSION, and no others')
+  .option('--limit <count>', 'stop after so many records')
+  .addOption(
+    new Option(
+      '--format <format>',
+      'json: the whole record; messages: {"messages": […]}, as trainers read it; text: {"text": the last message}; keys: the key alone'
+    )
+      .choices(['json', 'messages', 'text', 'keys'])
+      .default('json')
+  )
+  .addOption(new Option('--json', 'as --format json').conflicts('format'))
+  .action(async (topic: string, options) => {
+    const { subscribe } = await import('./subscribe.ts')
+    await subscribe(topic, options as never)
+  })
+
+program
+  .command('metrics')
+  .description('diversity against human text: the newest window of every run, stage and source')
+  .option('--run <id>', 'only this run (and the human windows)')
+  .addOption(
+    new Option(
+      '--stage <stage>',
+      'raw: as generated; accepted: verified; human: the reference split'
+    ).choices(['raw', 'accepted', 'human'])
+  )
+  .addHelpText(
+    'after',
+    '\nIn brackets: the distance from human windows of the same size, in standard deviations.\nEvery metric of every window: everseed sql "SELECT * FROM collapse"'
+  )
+  .addOption(json())
+  .action(async options => {
+    const { metrics } = await import('./sql.ts')
+    await metrics(options as never)
+  })
+
+program
+  .command('sql')
+  .description('ask ClickHouse, as a user who may only read')
+  .argument('<query>', 'one SQL statement without FORMAT, in quotes')
+  .addOption(json())
+  .addHelpText(
+    'after',
+    `
+Views: ${views.join(', ')}. Their columns: everseed sql "DESCRIBE collapse"
+Example: everseed sql "SELECT source, accepted, rejected, duplicate_rate FROM sources"`
+  )
+  .action(async (query: string, options: { json?: boolean }) => {
+    const { sql } = await import('./sql.ts')
+    await sql(query, options)
+  })
+
+program
+  .command('rebuild')
+  .description(
+    'fill every rollup of ClickHouse again from its raw rows, and say where they differed; the store must not run'
+  )
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nWith the embedded stack: everseed down, everseed up --only none, then everseed rebuild in another terminal.'
+  )
+  .action(async (options: { json?: boolean }) => {
+    const { rebuild } = await import('./rebuild.ts')
+    await rebuild(options)
+  })
+
+const models = program
+  .command('models')
+  .description('models and what they were trained on, from which the generation of their texts follows')
+models
+  .command('add')
+  .description('register a model; say again what changed, and it becomes another revision')
+  .argument('<model>', 'its id, as the provider knows it and recipes name it')
+  .requiredOption('--family <family>', 'models that share training data or weights')
+  .option('--provider <provider>', 'whose protocol it speaks', 'openai')
+  .option('--trained-on <versions>', 'comma-separated versions it was trained on, DATASET@VERSION')
+  .option('--base <model>', 'registered model it was fine-tuned from')
+  .addOption(
+    new Option('--terms <terms>', 'whether its terms allow training on its texts')
+      .choices(['allowed', 'forbidden', 'unknown'])
+      .default('unknown')
+  )
+  .addOption(json())
+  .addHelpText(
+    'after',
+    `
+Its generation is that of the newest text it ever saw; nobody can declare it. A model that names neither versions nor a
+base is of unknown generation: the recipe says which one to assume.
+Example: everseed models add tuned-b --family qwen --base qwen3 --trained-on letters@1`
+  )
+  .action(async (id: string, options) => {
+    const { add } = await import('./models.ts')
+    await add(id, options as never)
+  })
+models
+  .command('list')
+  .description('the registered models')
+  .addOption(json())
+  .action(async (options: { json?: boolean }) => {
+    const { list } = await import('./models.ts')
+    await list(options)
+  })
+
+const versions = program
+  .command('versions')
+  .description('immutable versions of a dataset: cuts of its training stream')
+versions
+  .command('create')
+  .description('close a version over everything the training stream of a dataset holds now')
+  .argument('<dataset>', 'dataset')
+  .addOption(json())
+  .addHelpText(
+    'after',
+    `
+The rows are read once: those of the parent version must be there still, and every prefix must hold the real share. The
+digest is sha256 over the ordered ids, a line each; anyone can compute it again:
+  everseed subscribe training --version DATASET@VERSION --format keys | sha256sum`
+  )
+  .action(async (dataset: string, options: { json?: boolean }) => {
+    const { create } = await import('./versions.ts')
+    await create(dataset, options)
+  })
+versions
+  .command('list')
+  .description('the versions there are, oldest first')
+  .argument('[dataset]', 'only of this dataset')
+  .addOption(json())
+  .action(async (dataset: string | undefined, options: { json?: boolean }) => {
+    const { list } = await import('./versions.ts')
+    await list(dataset, options)
+  })
+versions
+  .command('show')
+  .description('what a version holds, by origin, generation, model, family and cell')
+  .argument('<version>', 'DATASET@VERSION, or DATASET for its newest')
+  .addOption(json())
+  .action(async (name: string, options: { json?: boolean }) => {
+    const { show } = await import('./versions.ts')
+    await show(name, options)
+  })
+versions
+  .command('diff')
+  .description('what one version holds more or less of than another')
+  .argument('<from>', 'DATASET@VERSION')
+  .argument('<to>', 'DATASET@VERSION')
+  .addOption(json())
+  .action(async (from: string, to: string, options: { json?: boolean }) => {
+    const { diff } = await import('./versions.ts')
+    await diff(from, to, options)
+  })
+versions
+  .command('verify')
+  .description(
+    'read the rows of a version again and compare them with its record; exit code 1 when they differ'
+  )
+  .argument('<version>', 'DATASET@VERSION, or DATASET for its newest')
+  .addOption(json())
+  .action(async (name: string, options: { json?: boolean }) => {
+    const { verify } = await import('./versions.ts')
+    await verify(name, options)
+  })
+
+const dead = program
+  .command('deadletters')
+  .description('records that could not be processed: list them, or give them back')
+dead
+  .command('list')
+  .description('newest last: topic, partition, offset, processor and reason')
+  .option('--limit <count>', 'at most so many', '100')
+  .option('--reason <reason>', 'only this reason')
+  .addOption(json())
+  .action(async options => {
+    const { list } = await import('./deadletters.ts')
+    await list(options as never)
+  })
+dead
+  .command('replay')
+  .description(
+    'give dead letters back to the processor that buried them, each once; no other reads them again'
+  )
+  .option('--reason <reason>', 'only this reason')
+  .option('--offset <partition@offset>', 'only this dead letter, by its position in the list')
+  .addOption(json())
+  .action(async options => {
+    const { replay } = await import('./deadletters.ts')
+    await replay(options as never)
+  })
+
+/** A wrong call names the help of its own command. */
+function pointToHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help says more)`)
+  for (const sub of command.commands) pointToHelp(sub, `${path} ${sub.name()}`)
+}
+pointToHelp(program, program.name())
+
+process.stdout.on('error', error => {
+  // The reader of a pipe has had enough.
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0)
+})
+const words = process.argv.slice(2)
+try {
+  await program.parseAsync(words[0] === '--version' ? ['-V'] : words, { from: 'user' })
+} catch (error) {
+  // Help and version end here too; commander has printed what it had to say.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
+  if (error instanceof EverseedError) {
+    process.stderr.write(`everseed: ${error.message} [${error.code}]\n`)
+    process.exit(errorCodes[error.code].exit)
+  }
+  process.stderr.write(`everseed: ${(error as Error).stack ?? String(error)}\n`)
+  process.exit(1)
+}

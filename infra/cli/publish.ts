@@ -1,0 +1,174 @@
+/** `everseed publish`. */
+import { closeSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
+import { EverseedError } from '../../schemas/errors.ts'
+import { human as humanTopic } from '../../schemas/topics.ts'
+import type { Deployment } from '../deployment.ts'
+import { allTopics } from '../processors.ts'
+import {
+  closeRun,
+  ensureDataset,
+  ensureRun,
+  findDataset,
+  publishHuman,
+  publishPrompts,
+  type PublishReport,
+  type Rejected
+} from '../publish.ts'
+import { untilNone } from '../patience.ts'
+import { readRecipe } from '../recipe.ts'
+import { linesOf, reasonOf, withDeployment } from './context.ts'
+import { note, print, printJson, progress } from './output.ts'
+
+/** Rejected lines shown one by one; all of them are in the file. */
+const shownRejects = 20
+
+/** Rejected lines go beside their file, one JSON object each: line, error, text. */
+function rejectFile(path: string): { write(rejected: Rejected): void; close(): string | null } {
+  const name = path === '-' ? 'stdin.rejects.jsonl' : `${path}.rejects.jsonl`
+  const unwritable = (cause: unknown): EverseedError =>
+    new EverseedError(
+      'FILE_UNWRITABLE',
+      `rejected lines go to ${name}, which cannot be written: ${reasonOf(cause)}; publish from a folder you may write to, or pipe the file in with -`,
+      { cause }
+    )
+  try {
+    rmSync(name, { force: true })
+  } catch (cause) {
+    throw unwritable(cause)
+  }
+  let file: number | undefined
+  let count = 0
+  return {
+    write(rejected) {
+      try {
+        file ??= openSync(name, 'w', 0o600)
+        writeSync(file, `${JSON.stringify(rejected)}\n`)
+      } catch (cause) {
+        throw unwritable(cause)
+      }
+      count++
+      if (count <= shownRejects) note(`line ${rejected.line}: ${rejected.error}`)
+      else if (count === shownRejects + 1) note(`and more; every rejected line is in ${name}`)
+    },
+    close() {
+      if (file === undefined) return null
+      closeSync(file)
+      return name
+    }
+  }
+}
+
+/** What a publisher is known by: the same file under another name is the same source; a pipe is nobody else's. */
+function sourceOf(path: string): string | null {
+  try {
+    return path === '-' ? null : realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+async function publishing(
+  path: string,
+  json: boolean,
+  work: (on: {
+    rejected(rejected: Rejected): void
+    progress(report: PublishReport): void
+  }) => Promise<PublishReport>
+): Promise<PublishReport> {
+  const rejects = rejectFile(path)
+  const bar = progress('published')
+  const started = performance.now()
+  let report: PublishReport
+  let file: string | null
+  try {
+    report = await work({
+      rejected: line => rejects.write(line),
+      progress: ({ published, read }) =>
+        bar.update(published, `${Math.round(read / ((performance.now() - started) / 1000))} lines/s`)
+    })
+  } finally {
+    bar.stop()
+    file = rejects.close()
+  }
+  if (json) printJson({ ...report, rejects: file })
+  else
+    print(
+      `${report.published} published, ${report.already} were there already, ${report.rejected} rejected${file ? ` (see ${file})` : ''}`
+    )
+  if (report.rejected > 0) process.exitCode = 2
+  return report
+}
+
+export async function human(
+  path: string,
+  options: { recipe?: string; dataset?: string; by: string; json?: boolean }
+): Promise<void> {
+  if ((options.recipe === undefined) === (options.dataset === undefined)) {
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      'say where the documents belong: --recipe FILE makes the dataset when it is new, --dataset NAME names one that exists'
+    )
+  }
+  const recipe = options.recipe === undefined ? undefined : readRecipe(options.recipe)
+  await withDeployment(async deployment => {
+    await deployment.prepare(allTopics)
+    const dataset = recipe
+      ? await ensureDataset(deployment, recipe)
+      : await findDataset(deployment, options.dataset!)
+    await publishing(path, options.json ?? false, on =>
+      publishHuman(deployment, dataset, linesOf(path), options.by, on, sourceOf(path))
+    )
+  })
+}
+
+/** Milliseconds admit may stand still while offline models wait for what was published, to be fitted on it. */
+const admitMs = 120_000
+
+/** Resolves when admit has taken in every published document. */
+export async function admitted(deployment: Deployment): Promise<void> {
+  await untilNone(() => deployment.admin.lag('admit', [humanTopic.name]), {
+    patienceMs: admitMs,
+    waiting: () => note('waiting for admit to take the human documents in …'),
+    stalled: lag =>
+      new EverseedError('TIMEOUT', `${lag} human documents wait for admit: is it running? (everseed status)`)
+  })
+}
+
+export async function prompts(
+  path: string,
+  options: { recipe: string; keepOpen?: boolean; by: string; json?: boolean }
+): Promise<void> {
+  const recipe = readRecipe(options.recipe)
+  await withDeployment(async deployment => {
+    await deployment.prepare(allTopics)
+    if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
+    const run = await ensureRun(deployment, recipe)
+    const { rejected } = await publishing(path, options.json ?? false, on =>
+      publishPrompts(deployment, run, recipe, linesOf(path), options.by, on, sourceOf(path))
+    )
+    if (options.keepOpen) return
+    if (rejected > 0 && run.state === 'open') {
+      note(
+        `run ${run.id} stays open: correct the rejected lines and publish again, or end it without them: everseed publish close ${run.id}`
+      )
+      return
+    }
+    const { state } = await closeRun(deployment, run.id)
+    if (!options.json) note(closed(run.id, state))
+  })
+}
+
+/** What has become of a run whose publishing was closed. */
+function closed(id: string, state: string): string {
+  return state === 'ended'
+    ? `run ${id} has ended`
+    : `run ${id} takes no more prompts and ends when every sample is settled`
+}
+
+export async function close(id: string): Promise<void> {
+  const run = await withDeployment(async deployment => {
+    await deployment.prepare(allTopics)
+    return await closeRun(deployment, id)
+  })
+  print(closed(run.id, run.state))
+}

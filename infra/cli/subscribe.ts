@@ -1,0 +1,158 @@
+/** `everseed subscribe`: a topic as lines. */
+import { EverseedError } from '../../schemas/errors.ts'
+import { type Topic, training, versions as versionsTopic } from '../../schemas/topics.ts'
+import type { Message, Version } from '../../schemas/types.ts'
+import { DecodeError } from '../codec.ts'
+import type { Deployment } from '../deployment.ts'
+import { follow } from '../kafka/reader.ts'
+import type { RawRecord } from '../kafka/record.ts'
+import { allTopics } from '../processors.ts'
+import { findVersion } from '../versions/versions.ts'
+import { countOf, withReader } from './context.ts'
+import { note, printSlowly } from './output.ts'
+import { interruptedExit, untilInterrupted } from './up.ts'
+
+type Options = {
+  follow?: boolean
+  from: string
+  dataset?: string
+  run?: string
+  version?: string
+  limit?: string
+  format: 'json' | 'messages' | 'text' | 'keys'
+}
+
+type Fields = { dataset?: string; run?: string; messages?: readonly Message[] }
+
+/** One record as one line; undefined where the format has nothing to say of it. */
+function lineOf(
+  record: Pick<RawRecord, 'key' | 'partition' | 'offset'>,
+  value: unknown,
+  format: Options['format']
+): string | undefined {
+  const key = record.key?.toString() ?? ''
+  const { messages } = (value ?? {}) as Fields
+  switch (format) {
+    case 'keys':
+      return key
+    case 'text':
+      return messages?.at(-1) ? JSON.stringify({ text: messages.at(-1)!.content }) : undefined
+    case 'messages':
+      return messages
+        ? JSON.stringify({ messages: messages.map(({ role, content }) => ({ role, content })) })
+        : undefined
+    case 'json':
+      return JSON.stringify({ partition: record.partition, offset: record.offset, key, value })
+  }
+}
+
+/** The topic of that name, prefix or not. */
+function findTopic(name: string, prefix: string): Topic {
+  const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
+  const topic = allTopics.find(one => one.name === short)
+  if (!topic)
+    throw new EverseedError(
+      'UNKNOWN_NAME',
+      `there is no topic ${name}; there are ${allTopics.map(one => one.name).join(', ')}`
+    )
+  return topic
+}
+
+/** The version whose rows are asked for. */
+async function versionOf(deployment: Deployment, topic: Topic, options: Options): Promise<Version> {
+  const { version = '', dataset, from } = options
+  if (topic !== training || from === 'end') {
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      `--version ${version}: versions are cuts of training, from its beginning`
+    )
+  }
+  await deployment.admin.requireTopics([versionsTopic])
+  return await findVersion(
+    deployment,
+    version.includes('@') || dataset === undefined ? version : `${dataset}@${version}`
+  )
+}
+
+export async function subscribe(name: string, options: Options): Promise<void> {
+  const limit = options.limit === undefined ? Infinity : countOf('--limit', options.limit)
+  if (options.from !== 'beginning' && options.from !== 'end')
+    throw new EverseedError('CONFIG_INVALID', `--from ${options.from}: beginning or end`)
+  const interrupt = untilInterrupted()
+  await withReader(async deployment => {
+    const { kafka, config, admin, codec } = deployment
+    const topic = findTopic(name, config.prefix)
+    await admin.requireTopics([topic])
+    const version = options.version === undefined ? undefined : await versionOf(deployment, topic, options)
+    const ends = await admin.offsets(topic.name)
+    const ranges = ends.map(({ low, high }, partition) => ({
+      topic: topic.name,
+      partition,
+      from: options.from === 'end' ? high : low,
+      to: version ? (version.offsets[partition] ?? 0) : high
+    }))
+    // A version has an end, however long one waits.
+    const follows = options.follow === true && version === undefined
+    const only = { dataset: version?.dataset ?? options.dataset, run: options.run }
+    const enough = Promise.withResolvers<void>()
+    let printed = 0
+    let cut = false
+    let skipped = 0
+    const reader = follow(
+      kafka,
+      config,
+      ranges,
+      async records => {
+        for (const record of records) {
+          if (printed >= limit || cut) return
+          let value: unknown
+          try {
+            value =
+              topic.record === null
+                ? { headers: textOf(record.headers), value: record.value?.toString('base64') }
+                : record.value === null
+                  ? null
+                  : await codec.decode(topic, record.value)
+          } catch (error) {
+            if (!(error instanceof DecodeError)) throw error
+            note(`${topic.name}/${record.partition}@${record.offset}: ${error.message}`)
+            continue
+          }
+          const { dataset, run } = (value ?? {}) as Fields
+          if (
+            (only.dataset !== undefined && dataset !== only.dataset) ||
+            (only.run !== undefined && run !== only.run)
+          )
+            continue
+          const line = lineOf(record, value, options.format)
+          if (line === undefined) {
+            skipped++
+            continue
+          }
+          await printSlowly(line)
+          if (++printed >= limit) enough.resolve()
+        }
+      },
+      { bounded: !follows }
+    )
+    const finished = [enough.promise, follows ? reader.failed : reader.caughtUp]
+    const interrupted = interrupt.then(() => void (cut = true))
+    let whole = false
+    try {
+      whole = await Promise.race([
+        ...finished.map(one => one.then(() => true)),
+        interrupted.then(() => false)
+      ])
+    } finally {
+      await reader.stop()
+    }
+    // Whoever follows ends by an interrupt; without --follow it leaves a file that is not whole.
+    if (!whole && !follows) process.exitCode = interruptedExit
+    if (printed === 0 && skipped > 0)
+      note(`${topic.name} holds no messages to print as ${options.format}; --format json prints its records`)
+  })
+}
+
+function textOf(headers: RawRecord['headers']): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
+}

@@ -1,0 +1,2 @@
+/** The views of ClickHouse that people are told of; their columns are documented where they are made. */
+export const views = ['collapse', 'sources', 'funnel', 'mix_ratio', 'spend', 'lineage', 'coverage'] as const

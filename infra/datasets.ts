@@ -1,0 +1,65 @@
+/** Datasets: what training jobs consume. Their settings are fixed with the first recipe that names them. */
+import type { Recipe } from '../processors/recipe.ts'
+import { EverseedError } from '../schemas/errors.ts'
+import { datasets } from '../schemas/topics.ts'
+import type { Dataset } from '../schemas/types.ts'
+import { type Deployment, microseconds } from './deployment.ts'
+import { changeEntry, readTable } from './tables.ts'
+
+/** Settings of a dataset a recipe asks for. */
+function datasetOf(recipe: Recipe): Dataset {
+  const { floor, split } = recipe.human
+  return {
+    name: recipe.dataset,
+    shards: 1,
+    split_seed: split.seed,
+    split_reference: split.reference,
+    split_audit: split.audit,
+    floor,
+    max_generation: recipe.mix.max_generation,
+    window: recipe.window,
+    created_at: microseconds()
+  }
+}
+
+/**
+ * Makes sure the dataset is in the table. Of two that make it at once the first one's settings hold, and the other hears.
+ * @throws EverseedError RUN_CONFLICT when it exists with other settings: they are fixed for good
+ */
+export async function ensureDataset(deployment: Deployment, recipe: Recipe): Promise<Dataset> {
+  const wanted = datasetOf(recipe)
+  /** @throws EverseedError RUN_CONFLICT */
+  const checked = (found: Dataset): Dataset => {
+    const fixed = [
+      'shards',
+      'split_seed',
+      'split_reference',
+      'split_audit',
+      'floor',
+      'max_generation',
+      'window'
+    ] as const
+    const different = fixed.filter(field => found[field] !== wanted[field])
+    if (different.length === 0) return found
+    const list = different
+      .map(field => `${field} is ${found[field]}, the recipe says ${wanted[field]}`)
+      .join('; ')
+    throw new EverseedError(
+      'RUN_CONFLICT',
+      `dataset ${recipe.dataset} exists with other settings (${list}); they are fixed: use them, or name another dataset`
+    )
+  }
+  const existing = (await readTable(deployment, datasets)).get(recipe.dataset)
+  if (existing) return checked(existing)
+  return await changeEntry(deployment, datasets, 'dataset', wanted.name, found =>
+    found ? checked(found) : wanted
+  )
+}
+
+/** The dataset of that name. */
+export async function findDataset(deployment: Deployment, name: string): Promise<Dataset> {
+  const found = (await readTable(deployment, datasets)).get(name)
+  if (!found)
+    throw new EverseedError('UNKNOWN_NAME', `there is no dataset ${name}; publish with --recipe to make one`)
+  return found
+}

@@ -1,0 +1,225 @@
+/** JSON lines: human documents and prompts as people write them, checked and made records. */
+import { z } from 'zod'
+import { isEmpty } from '../processors/text.ts'
+import { EverseedError } from '../schemas/errors.ts'
+import { contentHash, sha128 } from '../schemas/identity.ts'
+import { type ProvenanceOf, provenanceViolations } from '../schemas/provenance.ts'
+import type { Cell, Document, Message, Prompt, Provenance, Run } from '../schemas/types.ts'
+import { microseconds } from './deployment.ts'
+
+const emptyProvenance: Provenance = {
+  origin: 'UNKNOWN',
+  model_id: null,
+  model_provider: null,
+  model_family: null,
+  temperature: null,
+  top_p: null,
+  top_k: null,
+  seed: null,
+  max_tokens: null,
+  generation: null,
+  parent_ids: [],
+  repairs: [],
+  prompt_id: null,
+  attempt: 1,
+  sample_index: null,
+  created_by: '',
+  source_uri: null,
+  license: null,
+  author: null,
+  output_terms: null,
+  split: null,
+  recipe: '',
+  created_at: 0
+}
+
+const messageSchema = z.strictObject({
+  role: z.enum(['system', 'user', 'assistant', 'tool', 'document']),
+  content: z.string(),
+  tool_calls: z.unknown().optional(),
+  tool_call_id: z.string().optional(),
+  reasoning_content: z.string().optional()
+})
+const cellFields = {
+  task: z.string().default(''),
+  topic: z.string().default(''),
+  format: z.string().default(''),
+  refusal: z.enum(['reject', 'allow', 'require']).default('reject')
+}
+const provenanceFields = {
+  origin: z.enum(
+    ['HUMAN_AUTHORED', 'HUMAN_EDITED', 'UNKNOWN', 'SYNTHETIC'],
+    'say who wrote it: HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN'
+  ),
+  model_id: z.string().optional(),
+  model_family: z.string().optional(),
+  parent_ids: z.array(z.string()).optional(),
+  source_uri: z.string().optional(),
+  license: z.string().optional(),
+  author: z.string().optional()
+}
+const metadata = z.record(z.string(), z.coerce.string()).default({})
+
+const idText = z.string().min(1, 'is empty').max(200, 'is longer than 200 characters')
+
+const documentLine = z
+  .strictObject({
+    id: idText.optional(),
+    text: z.string().optional(),
+    messages: z.array(messageSchema).min(1).optional(),
+    ...cellFields,
+    ...provenanceFields,
+    metadata
+  })
+  .refine(line => (line.text === undefined) !== (line.messages === undefined), 'give either text or messages')
+
+const promptLine = z
+  .strictObject({
+    id: idText.optional(),
+    prompt: z.string().regex(/\S/, 'is empty').optional(),
+    system: z.string().optional(),
+    messages: z.array(messageSchema).min(1).optional(),
+    samples: z.int().min(1).max(1000).optional(),
+    ...cellFields,
+    ...provenanceFields,
+    origin: provenanceFields.origin.default('HUMAN_AUTHORED'),
+    metadata
+  })
+  .refine(
+    line => (line.prompt === undefined) !== (line.messages === undefined),
+    'give either prompt or messages'
+  )
+  .refine(
+    line => line.system === undefined || line.messages === undefined,
+    'system goes with prompt: with messages, make it their first'
+  )
+
+function message({
+  role,
+  content,
+  tool_calls,
+  tool_call_id,
+  reasoning_content
+}: z.infer<typeof messageSchema>): Message {
+  return {
+    role,
+    content,
+    // Where there are none, other programs write null.
+    tool_calls: (tool_calls ?? null) === null ? null : JSON.stringify(tool_calls),
+    tool_call_id: tool_call_id ?? null,
+    reasoning_content: reasoning_content ?? null
+  }
+}
+
+const turn = (role: string, content: string): Message => message({ role: role as 'user', content })
+
+/** A record and the id it is published under. */
+export type Ready = { readonly id: string; readonly value: object }
+
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed() : value
+}
+
+/** Turns a line into a record, or says what is wrong with it. */
+function parseLine<T>(schema: z.ZodType<T>, text: string): T {
+  let json: unknown
+  try {
+    // An escaped half of a character has no UTF-8 form: other languages' readers would stumble over it.
+    json = text.includes('\\ud') || text.includes('\\uD') ? JSON.parse(text, wellFormed) : JSON.parse(text)
+  } catch (error) {
+    throw new EverseedError('RECORD_INVALID', `not JSON: ${(error as Error).message}`)
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map(issue => {
+    const path = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
+    if (issue.code === 'unrecognized_keys')
+      return `${path}unknown field ${issue.keys.join(', ')}; fields of yours go into metadata`
+    return path + issue.message
+  })
+  throw new EverseedError('RECORD_INVALID', problems.join('; '))
+}
+
+function provenanceOf(
+  line: { origin: Provenance['origin']; [field: string]: unknown },
+  of: ProvenanceOf,
+  createdBy: string
+): Provenance {
+  const { origin, model_id, model_family, parent_ids, source_uri, license, author } = line as z.infer<
+    typeof promptLine
+  >
+  const provenance: Provenance = {
+    ...emptyProvenance,
+    origin,
+    model_id: model_id ?? null,
+    model_family: model_family ?? null,
+    parent_ids: parent_ids ?? [],
+    source_uri: source_uri ?? null,
+    license: license ?? null,
+    author: author ?? null,
+    generation: origin === 'HUMAN_AUTHORED' ? 0 : null,
+    created_by: createdBy,
+    created_at: microseconds()
+  }
+  const wrong = provenanceViolations(provenance, of)
+  if (wrong.length > 0) throw new EverseedError('PROVENANCE_INVALID', wrong.join('; '))
+  return provenance
+}
+
+const cellOf = ({ task, topic, format, refusal }: Cell): Cell => ({ task, topic, format, refusal })
+
+/** A human document from a JSON line. */
+export function documentOf(text: string, dataset: string, createdBy: string): Ready & { value: Document } {
+  const line = parseLine(documentLine, text)
+  const messages = line.messages?.map(message) ?? [turn('document', line.text!)]
+  if (isEmpty(messages)) {
+    throw new EverseedError(
+      'RECORD_INVALID',
+      'there is no text in it: give text, or a last message with content or tool_calls'
+    )
+  }
+  const id = line.id ?? contentHash(messages)
+  return {
+    id,
+    value: {
+      id,
+      dataset,
+      cell: cellOf(line),
+      messages,
+      provenance: provenanceOf(line, 'document', createdBy),
+      metadata: line.metadata
+    }
+  }
+}
+
+/** A prompt from a JSON line. */
+export function promptOf(
+  text: string,
+  run: Pick<Run, 'id' | 'dataset' | 'fingerprint'>,
+  samples: number,
+  createdBy: string
+): Ready & { value: Prompt } {
+  const line = parseLine(promptLine, text)
+  const messages = line.messages?.map(message) ?? [
+    ...(line.system ? [turn('system', line.system)] : []),
+    turn('user', line.prompt!)
+  ]
+  const cell = cellOf(line)
+  const id = line.id ?? sha128(JSON.stringify([run.id, contentHash(messages), cell]))
+  const provenance = { ...provenanceOf(line, 'prompt', createdBy), recipe: run.fingerprint }
+  return {
+    id,
+    value: {
+      id,
+      dataset: run.dataset,
+      run: run.id,
+      cell,
+      messages,
+      samples: line.samples ?? samples,
+      attempt: 1,
+      feedback: null,
+      provenance,
+      metadata: line.metadata
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** Tables, read whole and written entry by entry by commands; processors follow them instead. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EverseedError } from '../schemas/errors.ts'
+import type { Topic } from '../schemas/topics.ts'
+import { encodeChecked } from './codec.ts'
+import type { Deployment } from './deployment.ts'
+import { openProducer, openTransactional, TransactionLost } from './kafka/producer.ts'
+import { readRanges } from './kafka/reader.ts'
+
+/**
+ * Whether a value takes the place of another: by its revision where it is counted, for a late writer may come behind a
+ * newer word; otherwise what comes later is newer.
+ */
+function isNewer(value: unknown, before: unknown): boolean {
+  const [after, earlier] = [value, before].map(one => (one as { revision?: unknown } | undefined)?.revision)
+  return typeof after !== 'number' || typeof earlier !== 'number' || after > earlier
+}
+
+/** Everything in a table, newest value per key. */
+export async function readTable<Value>(
+  deployment: Deployment,
+  topic: Topic<Value>
+): Promise<Map<string, Value>> {
+  const { kafka, config, admin, codec } = deployment
+  const entries = new Map<string, Value>()
+  const { low, high } = (await admin.offsets(topic.name))[0]!
+  await readRanges(
+    kafka,
+    config,
+    [{ topic: topic.name, partition: 0, from: low, to: high }],
+    async records => {
+      for (const { key, value } of records) {
+        if (value === null) entries.delete(key!.toString())
+        else {
+          const decoded = await codec.decode(topic, value)
+          if (isNewer(decoded, entries.get(key!.toString()))) entries.set(key!.toString(), decoded)
+        }
+      }
+    }
+  )
+  return entries
+}
+
+export async function writeTable(
+  deployment: Deployment,
+  topic: Topic,
+  entries: readonly (readonly [string, object])[]
+): Promise<void> {
+  const producer = await openProducer(deployment.kafka, deployment.config)
+  try {
+    await producer.send(
+      entries.map(([key, value]) => ({
+        topic: topic.name,
+        partition: 0,
+        key,
+        value: encodeChecked(deployment.codec, topic, value)
+      }))
+    )
+  } finally {
+    await producer.close()
+  }
+}
+
+/** Milliseconds after which the broker ends what a killed writer of an entry began. */
+const transactionMs = 15_000
+
+/** How often a change begins anew because somebody else changed the entry, and the longest wait before it does. */
+const changes = 10
+const changeMs = 500
+
+/**
+ * Changes an entry of a table: whoever does is alone with it, from reading to writing. Who was overtaken looks again.
+ * @param what the entry is, in one word
+ * @param change the entry as it should be, or as it is: then nothing is written
+ * @throws EverseedError FENCED, KAFKA_UNREACHABLE; what `change` throws
+ */
+export async function changeEntry<Value extends object>(
+  deployment: Deployment,
+  topic: Topic<Value>,
+  what: string,
+  id: string,
+  change: (found: Value | undefined) => Value | Promise<Value>
+): Promise<Value> {
+  const { kafka, config, admin, codec } = deployment
+  for (let attempt = 1; ; attempt++) {
+    const producer = await openTransactional(kafka, config, `${what}.${id}`, transactionMs)
+    try {
+      await admin.settled([topic.name])
+      const found = (await readTable(deployment, topic)).get(id)
+      const next = await change(found)
+      if (next === found) return next
+      const value = encodeChecked(codec, topic, next)
+      await producer.commit([{ topic: topic.name, partition: 0, key: id, value }])
+      // A commit answers before its records are visible; who reads the table now must find the entry.
+      await admin.settled([topic.name])
+      return next
+    } catch (cause) {
+      if (!(cause instanceof TransactionLost)) throw cause
+      if (!cause.fenced || attempt === changes) {
+        const why = cause.fenced ? 'others keep changing it' : `the cluster was lost (${cause.message})`
+        throw new EverseedError(
+          cause.fenced ? 'FENCED' : 'KAFKA_UNREACHABLE',
+          `${what} ${id} was not changed: ${why}; try again`,
+          { cause }
+        )
+      }
+      // Whoever overtook us gets the time to finish.
+      await sleep(changeMs * (0.5 + Math.random() / 2))
+    } finally {
+      await producer.close()
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** Starting as a person does, by the launcher: the second time without the world, and where there is no Java. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { barePath } from '../helpers/bare-path.ts'
+import { bareEnvironment, start } from '../helpers/cli.ts'
+import { run } from '../helpers/process.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+function newFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'everseed-start-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Starts the parts and stops them; what was said on the way. */
+async function startParts(t: TestContext, dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const args = [join(root, 'bin/everseed.js'), '--data-dir', dataDir, 'up', '--only', 'none']
+  const up = run(t, process.execPath, args, { ...bareEnvironment(), ...env })
+  await up.says(/Ctrl-C stops everything/)
+  // The launcher passes it on; an interrupt it would leave to the terminal.
+  up.process.kill('SIGTERM')
+  assert.deepEqual(await up.exited, { code: 0, signal: null }, up.output())
+  return up.output()
+}
+
+test('a second start fetches nothing and works offline', { timeout: 300_000 }, async t => {
+  const folder = newFolder(t)
+  const dataDir = join(folder, 'data')
+  await startParts(t, dataDir)
+
+  const [programs, calls] = [join(folder, 'programs'), join(folder, 'calls')]
+  mkdirSync(programs)
+  for (const name of ['npm', 'mvn', 'curl', 'wget']) {
+    writeFileSync(join(programs, name), `#!/bin/sh\necho ${name} "$@" >> '${calls}'\nexit 1\n`)
+    chmodSync(join(programs, name), 0o755)
+  }
+  // Nothing listens on port 1; a fetch of Node's goes by these only when it is told to.
+  const dead = Object.fromEntries(
+    ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map(name => [name, 'http://127.0.0.1:1'])
+  )
+  const said = await startParts(t, dataDir, {
+    ...dead,
+    NODE_USE_ENV_PROXY: '1',
+    NO_PROXY: '127.0.0.1,localhost',
+    no_proxy: '127.0.0.1,localhost',
+    PATH: `${programs}${delimiter}${process.env['PATH']}`
+  })
+  assert.ok(!existsSync(calls), existsSync(calls) ? readFileSync(calls, 'utf8') : '')
+  assert.match(said, /^everseed is up after [\d.]+ s/m)
+  assert.doesNotMatch(said, /install|download|fetch/i)
+})
+
+test('without Java, npm start is one clear error', async t => {
+  const folder = newFolder(t)
+  const args = [join(root, 'bin/node24.js'), 'infra/main.ts', '--data-dir', join(folder, 'data')]
+  const env = { PATH: barePath(join(folder, 'bin')), JAVA_HOME: '' }
+  const { code, stderr } = await start(process.execPath, args, { cwd: root, env }).ended
+  assert.equal(code, 1, stderr)
+  assert.match(
+    stderr,
+    /^everseed: the embedded Kafka needs Java 17 or newer and none was found\. Install it: .*JAVA_HOME.* \[JAVA_MISSING\]\n$/
+  )
+})
