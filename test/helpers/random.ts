@@ -1,0 +1,15 @@
+/** Random numbers that can be drawn again: faults of a failed run are repeated by its seed. */
+
+/**
+ * Uniform numbers in [0, 1) (mulberry32).
+ * @param seed 32 bits
+ */
+export function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
