@@ -23,18 +23,9 @@ async function strayed(deployment: Deployment, { id, slot }: Run): Promise<Map<n
   await admin.settled([prompts.name])
   // In this order: what is moved in between is counted as not moved, and waited for.
   const moved = (await admin.committed(mover, [prompts.name])).get(prompts.name)
-  const ranges = (await admin.offsets(prompts.name)).flatMap(({ low, high }, partition) =>
-    partition === slot
-      ? []
-      : [
-          {
-            topic: prompts.name,
-            partition,
-            from: Math.max(low, moved?.get(partition)?.offset ?? low),
-            to: high
-          }
-        ]
-  )
+  const ranges = (await admin.ranges(prompts.name))
+    .filter(({ partition }) => partition !== slot)
+    .map(range => ({ ...range, from: Math.max(range.from, moved?.get(range.partition)?.offset ?? 0) }))
   const ends = new Map<number, number>()
   await readRanges(kafka, config, ranges, async records => {
     for (const { partition, offset, value } of records) {

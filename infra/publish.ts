@@ -39,23 +39,17 @@ async function idsIn(
 ): Promise<Set<string>> {
   const { kafka, config, admin, codec } = deployment
   const ids = new Set<string>()
-  const { low, high } = (await admin.offsets(topic.name))[slot]!
-  await readRanges(
-    kafka,
-    config,
-    [{ topic: topic.name, partition: slot, from: low, to: high }],
-    async records => {
-      for (const { value, key } of records) {
-        try {
-          if (belongs((await codec.decode(topic, value)) as { dataset: string; run?: string }))
-            ids.add(key?.toString() ?? '')
-        } catch (error) {
-          // What cannot be read is somebody else's garbage; the processors bury it.
-          if (!(error instanceof DecodeError)) throw error
-        }
+  await readRanges(kafka, config, [(await admin.ranges(topic.name))[slot]!], async records => {
+    for (const { value, key } of records) {
+      try {
+        if (belongs((await codec.decode(topic, value)) as { dataset: string; run?: string }))
+          ids.add(key?.toString() ?? '')
+      } catch (error) {
+        // What cannot be read is somebody else's garbage; the processors bury it.
+        if (!(error instanceof DecodeError)) throw error
       }
     }
-  )
+  })
   return ids
 }
 

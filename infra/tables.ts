@@ -23,21 +23,15 @@ export async function readTable<Value>(
 ): Promise<Map<string, Value>> {
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
-  const { low, high } = (await admin.offsets(topic.name))[0]!
-  await readRanges(
-    kafka,
-    config,
-    [{ topic: topic.name, partition: 0, from: low, to: high }],
-    async records => {
-      for (const { key, value } of records) {
-        if (value === null) entries.delete(key!.toString())
-        else {
-          const decoded = await codec.decode(topic, value)
-          if (isNewer(decoded, entries.get(key!.toString()))) entries.set(key!.toString(), decoded)
-        }
+  await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
+    for (const { key, value } of records) {
+      if (value === null) entries.delete(key!.toString())
+      else {
+        const decoded = await codec.decode(topic, value)
+        if (isNewer(decoded, entries.get(key!.toString()))) entries.set(key!.toString(), decoded)
       }
     }
-  )
+  })
   return entries
 }
 

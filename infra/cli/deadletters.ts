@@ -48,13 +48,7 @@ async function look({ kafka, config, admin }: Deployment): Promise<{
   const back = new Set<string>()
   const names = new Set<string>()
   await admin.requireTopics([deadLetters])
-  const ranges = (await admin.offsets(deadLetters.name)).map(({ low, high }, partition) => ({
-    topic: deadLetters.name,
-    partition,
-    from: low,
-    to: high
-  }))
-  await readRanges(kafka, config, ranges, records => {
+  await readRanges(kafka, config, await admin.ranges(deadLetters.name), records => {
     for (const record of records) {
       const position = noticeOf(record)
       if (position !== undefined) {

@@ -84,12 +84,11 @@ export async function subscribe(name: string, options: Options): Promise<void> {
     const topic = findTopic(name, config.prefix)
     await admin.requireTopics([topic])
     const version = options.version === undefined ? undefined : await versionOf(deployment, topic, options)
-    const ends = await admin.offsets(topic.name)
-    const ranges = ends.map(({ low, high }, partition) => ({
+    const ranges = (await admin.ranges(topic.name)).map(({ partition, from, to }) => ({
       topic: topic.name,
       partition,
-      from: options.from === 'end' ? high : low,
-      to: version ? (version.offsets[partition] ?? 0) : high
+      from: options.from === 'end' ? to : from,
+      to: version ? (version.offsets[partition] ?? 0) : to
     }))
     // A version has an end, however long one waits.
     const follows = options.follow === true && version === undefined

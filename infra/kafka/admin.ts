@@ -5,6 +5,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { KafkaConfig } from '../config.ts'
 import { slotAssigner } from './assigner.ts'
+import type { Range } from './record.ts'
 import { type Asked, refusalOf } from './refusal.ts'
 import { headroom } from './waves.ts'
 
@@ -24,6 +25,8 @@ export type ClusterAdmin = {
   requireTopics(topics: readonly Topic[]): Promise<void>
   /** First and end offset (read committed) per partition. */
   offsets(topic: string): Promise<{ low: number; high: number }[]>
+  /** Everything that lies in a topic, a range per partition. */
+  ranges(topic: string): Promise<Range[]>
   /**
    * Resolves once everything that had been written to the topics when it was called is decided, and so visible or void.
    * A commit answers before its markers are written, so for a moment a group has no lag and its output is not there yet.
@@ -273,6 +276,11 @@ export async function createAdmin(
       return list
         .toSorted((a, b) => a.partition - b.partition)
         .map(({ low, high }) => ({ low: Number(low), high: Number(high) }))
+    },
+
+    async ranges(topic) {
+      const bounds = await access.offsets(topic)
+      return bounds.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
     },
 
     async settled(topics, timeoutMs = 90_000) {

@@ -6,6 +6,24 @@ import { EverseedError } from '../../schemas/errors.ts'
 /** Seconds a slot may take to open before its process counts as stuck; memory that is restored takes its time. */
 const openingSeconds = 15
 
+/** What does a process's work: a processor in its slots, or a sink. */
+export type Worker = {
+  /** Joins the group. */
+  start(): Promise<void>
+  /** Resolves once every slot of the first assignment is open or could not be opened; at once where there is none. */
+  readonly opened: Promise<void>
+  /** `stuck` says in `problem` what keeps it from working. */
+  health(): {
+    state: 'starting' | 'running' | 'stuck' | 'draining'
+    slots: number[]
+    backlog: number
+    memory: number
+    problem?: string
+  }
+  /** Finishes and commits what was begun, then leaves the group. */
+  drain(): Promise<void>
+}
+
 /** Whether a processor does its work, as opposed to merely being there. */
 export type Liveness = {
   /** The group confirmed that the process is a member. */

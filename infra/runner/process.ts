@@ -11,7 +11,7 @@ import { createGroupConsumer, type GroupConsumer } from '../kafka/consumer.ts'
 import { openTransactional, TransactionLost, type TransactionalProducer } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import type { MetricsEndpoint } from './counters.ts'
-import { createLiveness } from './health.ts'
+import { createLiveness, type Worker } from './health.ts'
 import { createJournal, type SlotJournal } from './journal.ts'
 import { createOffsets } from './offsets.ts'
 import { createSlot, defaultLimits, type Limits, type Slot } from './slot.ts'
@@ -37,23 +37,9 @@ export type HostOptions = {
 }
 
 /** A processor at work. */
-export type Host = {
-  /** Joins the group. */
-  start(): Promise<void>
-  /** Resolves once every slot of the first assignment is open or could not be opened; at once where there is none. */
-  readonly opened: Promise<void>
+export type Host = Worker & {
   /** Tables changed. */
   tick(): void
-  /** `stuck` says in `problem` what keeps it from working. */
-  health(): {
-    state: 'starting' | 'running' | 'stuck' | 'draining'
-    slots: number[]
-    backlog: number
-    memory: number
-    problem?: string
-  }
-  /** Finishes and commits what was begun, then leaves the group. */
-  drain(): Promise<void>
 }
 
 type Owned = {

@@ -16,7 +16,7 @@ import type { GroupConsumer, GroupEvents } from '../kafka/consumer.ts'
 import type { OutRecord, Range, RawRecord } from '../kafka/record.ts'
 import { type Chunk, type ChunkWriter, createChunker } from './chunk.ts'
 import type { MetricsEndpoint } from './counters.ts'
-import { createLiveness } from './health.ts'
+import { createLiveness, type Worker } from './health.ts'
 import { intent, startOf } from './intent.ts'
 import {
   chunkEnd,
@@ -76,21 +76,7 @@ export function createSinkHost(options: {
   metrics: MetricsEndpoint
   fromBeginning?: boolean
   fatal: (error: Error) => void
-}): {
-  /** Joins the group. */
-  start(): Promise<void>
-  /** Resolves once the first slots are open; what is open from before was recovered by then. */
-  readonly opened: Promise<void>
-  /** `stuck` says in `problem` what keeps it from working. */
-  health(): {
-    state: 'starting' | 'running' | 'stuck' | 'draining'
-    slots: number[]
-    backlog: number
-    memory: number
-    problem?: string
-  }
-  drain(): Promise<void>
-} {
+}): Worker {
   const { kafka, sink, newWriter, log, metrics, fromBeginning = false, fatal } = options
   const topics = new Map<string, Topic>(Object.values(sink.inputs).map(topic => [topic.name, topic]))
   const chunker = createChunker(options)

@@ -24,14 +24,7 @@ export function manifestOf({ manifest }: Version): Manifest {
 export async function listVersions(deployment: Deployment, dataset?: string): Promise<Version[]> {
   const { kafka, config, admin, codec } = deployment
   const found = new Map<string, Version>()
-  const ends = await admin.offsets(versions.name)
-  const ranges = ends.map(({ low, high }, partition) => ({
-    topic: versions.name,
-    partition,
-    from: low,
-    to: high
-  }))
-  await readRanges(kafka, config, ranges, async records => {
+  await readRanges(kafka, config, await admin.ranges(versions.name), async records => {
     for (const { value } of records) {
       const version = await codec.decode(versions, value)
       if (dataset !== undefined && version.dataset !== dataset) continue

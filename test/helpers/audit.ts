@@ -78,15 +78,8 @@ async function readTopic<Value>(
   { kafka, config, admin, codec }: Deployment,
   topic: topics.Topic<Value>
 ): Promise<Found<Value>[]> {
-  const ends = await admin.offsets(topic.name)
   const records: Found<Value>[] = []
-  const ranges = ends.map(({ low, high }, partition) => ({
-    topic: topic.name,
-    partition,
-    from: low,
-    to: high
-  }))
-  await readRanges(kafka, config, ranges, async batch => {
+  await readRanges(kafka, config, await admin.ranges(topic.name), async batch => {
     for (const { key, value, partition, offset } of batch) {
       const name = key?.toString() ?? ''
       if (undecodable.has(name) && topic.record !== null) continue

@@ -14,7 +14,7 @@ import { readConfig } from '../../infra/config.ts'
 import { connect, type Deployment } from '../../infra/deployment.ts'
 import { corpusLines } from '../../infra/demo/demo.ts'
 import { openProducer } from '../../infra/kafka/producer.ts'
-import { follow, readRanges } from '../../infra/kafka/reader.ts'
+import { follow } from '../../infra/kafka/reader.ts'
 import { silentLog } from '../../infra/log.ts'
 import { allTopics, inputsOf, processorNames, processors } from '../../infra/processors.ts'
 import {
@@ -31,6 +31,7 @@ import { slotOf } from '../../schemas/identity.ts'
 import * as topics from '../../schemas/topics.ts'
 import { type Asked, checkPipeline, type Compared, readPipeline, type Seen, strangerKey } from './audit.ts'
 import { bareEnvironment, everseed } from './cli.ts'
+import { readRaw } from './deployment.ts'
 import type { Behaviour, Recorded } from './fake-model.ts'
 import { startFakeAnthropic } from './fake-anthropic.ts'
 import { startFakeOpenAI } from './fake-openai.ts'
@@ -197,21 +198,12 @@ async function publishPoison(deployment: Deployment, slot: number): Promise<Pois
 /** Every poison is in the dead letters once per processor that reads its topic, with where it was and why it died. */
 async function auditPoison(deployment: Deployment, slot: number, poison: readonly Poison[]): Promise<number> {
   const letters: { key: string; headers: Record<string, string> }[] = []
-  const ends = await deployment.admin.offsets('dead-letters')
-  const ranges = ends.map(({ low, high }, partition) => ({
-    topic: 'dead-letters',
-    partition,
-    from: low,
-    to: high
-  }))
-  await readRanges(deployment.kafka, deployment.config, ranges, records => {
-    for (const { key, headers } of records) {
-      letters.push({
-        key: key?.toString() ?? '',
-        headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
-      })
-    }
-  })
+  for (const { key, headers } of await readRaw(deployment, 'dead-letters')) {
+    letters.push({
+      key: key?.toString() ?? '',
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
+    })
+  }
   const readers = (topic: string): string[] =>
     processors
       .filter(({ inputs }) => Object.values(inputs).some(one => one.name === topic))

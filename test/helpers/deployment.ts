@@ -16,8 +16,6 @@ import type { Processor } from '../../processors/contract.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
 import { sharedStack } from './stack.ts'
 
-export { until } from './until.ts'
-
 /** The configuration of a deployment under a random prefix, with quick sessions. */
 export async function randomConfig(): Promise<Config> {
   const { kafka, registry } = await sharedStack()
@@ -198,10 +196,8 @@ export async function write(
 /** Everything in a topic, read committed. */
 export async function readRaw(deployment: Deployment, topic: string): Promise<RawRecord[]> {
   const { kafka, config, admin } = deployment
-  const ends = await admin.offsets(topic)
   const records: RawRecord[] = []
-  const ranges = ends.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
-  await readRanges(kafka, config, ranges, batch => void records.push(...batch))
+  await readRanges(kafka, config, await admin.ranges(topic), batch => void records.push(...batch))
   return records
 }
 

@@ -11,7 +11,7 @@ import { listRuns } from '../../infra/publish.ts'
 import { untilQuiet } from '../../infra/quiet.ts'
 import { startUp, type Up } from '../../infra/up.ts'
 import { type Answer, bareEnvironment, type CommandOptions, runEverseed } from './cli.ts'
-import { until } from './deployment.ts'
+import { until } from './until.ts'
 import { sharedStack } from './stack.ts'
 
 /** What a file of tests ends with. */

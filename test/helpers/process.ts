@@ -2,8 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { bareEnvironment } from './cli.ts'
 
-export { until } from './until.ts'
-
 /** What a test ends with. */
 export type Ending = { after(done: () => void | Promise<void>): void }
 

@@ -11,8 +11,6 @@ import type { Topic } from '../../schemas/topics.ts'
 import { standing } from './play.ts'
 import * as make from './records.ts'
 
-export { until } from './until.ts'
-
 /** One commit: what was written and up to where was read. */
 export type Commit = { readonly records: readonly OutRecord[]; readonly offsets: Record<string, number> }
 

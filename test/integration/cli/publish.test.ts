@@ -6,7 +6,8 @@ import { after, test } from 'node:test'
 import { human, prompts, runs, type Topic } from '../../../schemas/topics.ts'
 import type { Document, Prompt, Run } from '../../../schemas/types.ts'
 import { runShell, startEverseed } from '../../helpers/cli.ts'
-import { readAll, until } from '../../helpers/deployment.ts'
+import { readAll } from '../../helpers/deployment.ts'
+import { until } from '../../helpers/until.ts'
 import { startWorkplace } from '../../helpers/pipeline.ts'
 
 const { deployment, everseed, env, file, folder } = await startWorkplace({ after })

@@ -11,7 +11,7 @@ import { fetchJars, type Jars } from '../../../infra/embedded/download.ts'
 import { locateJava } from '../../../infra/embedded/java.ts'
 import { makeArchives } from '../../../infra/embedded/rehearsal.ts'
 import { silentLog } from '../../../infra/log.ts'
-import { until } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 import { brokerAnswers } from '../../../infra/kafka/client.ts'
 
 const java = locateJava(process.env)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { followParent } from '../../../infra/embedded/child.ts'
 import { type Identity, isAlive } from '../../../infra/embedded/identity.ts'
-import { run, type TestProcess, until } from '../../helpers/process.ts'
+import { run, type TestProcess } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 import { openStack } from '../../helpers/stack.ts'
 
 type Ending = { after(done: () => void | Promise<void>): void }

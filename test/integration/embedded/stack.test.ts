@@ -9,7 +9,7 @@ import type { ClickHouseConfig } from '../../../infra/config.ts'
 import { startOf } from '../../../infra/embedded/identity.ts'
 import { createKafka } from '../../../infra/kafka/client.ts'
 import { silentLog } from '../../../infra/log.ts'
-import { until } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 import { openStack, type Stack } from '../../helpers/stack.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'everseed-parts-'))

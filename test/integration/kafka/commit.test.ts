@@ -7,7 +7,8 @@ import { createGroupConsumer } from '../../../infra/kafka/consumer.ts'
 import { readRanges } from '../../../infra/kafka/reader.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { human } from '../../../schemas/topics.ts'
-import { connectFor, deleteRecords, randomConfig, until, write } from '../../helpers/deployment.ts'
+import { connectFor, deleteRecords, randomConfig, write } from '../../helpers/deployment.ts'
+import { until } from '../../helpers/until.ts'
 
 /** A member of the group `g` that keeps the commit of every assignment. */
 async function member(t: TestContext, { kafka, config, prepare }: Deployment) {

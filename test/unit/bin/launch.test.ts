@@ -15,7 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { run, type TestProcess, until } from '../../helpers/process.ts'
+import { run, type TestProcess } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 
 const needed = { kafkajs: { version: '2.2.4' }, 'ffi-rs': { version: '1.3.7', optional: true } }
 const lockFile = (packages: Record<string, object>): string =>

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { followParent, spawnChild, tail, waitReady } from '../../../infra/embedded/child.ts'
 import { startOf } from '../../../infra/embedded/identity.ts'
-import { run, until } from '../../helpers/process.ts'
+import { run } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 
 function folder(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'everseed-child-'))

@@ -15,7 +15,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { cacheDir, downloadedBytes, fetchJars, isComplete } from '../../../infra/embedded/download.ts'
 import { startOf } from '../../../infra/embedded/identity.ts'
-import { until } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 
 /**
  * An environment whose `mvn` is a script. It counts its calls in a file and does what `body` says with the folder it was

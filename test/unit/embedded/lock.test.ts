@@ -17,7 +17,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { identify, isAlive, startOf } from '../../../infra/embedded/identity.ts'
 import { holderOf, lockDataDir, replaceFile } from '../../../infra/embedded/lock.ts'
-import { run, type TestProcess, until } from '../../helpers/process.ts'
+import { run, type TestProcess } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 
 function folder(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'everseed-lock-'))

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { saysReady, spawnChild } from '../../../infra/embedded/child.ts'
 import { type Child, createSupervisor, type Running } from '../../../infra/embedded/supervisor.ts'
 import { silentLog } from '../../../infra/log.ts'
-import { until } from '../../helpers/process.ts'
+import { until } from '../../helpers/until.ts'
 
 const quick = { firstMs: 1, longestMs: 4, forgivenAfterMs: 60_000 }
 

@@ -12,7 +12,7 @@ import { readByStoreOnly } from '../../../infra/processors.ts'
 import { store } from '../../../processors/store.ts'
 import { EverseedError } from '../../../schemas/errors.ts'
 import { candidates, type Topic, training } from '../../../schemas/topics.ts'
-import { until } from '../../helpers/deployment.ts'
+import { until } from '../../helpers/until.ts'
 import * as make from '../../helpers/records.ts'
 
 const codec = createCodec({ idOf: () => 1, schemaOf: async () => undefined })

@@ -16,7 +16,8 @@ import {
 import type { Provenance, Sample } from '../../../schemas/types.ts'
 import { document } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
-import { openSlot, turns, until } from '../../helpers/slot.ts'
+import { openSlot, turns } from '../../helpers/slot.ts'
+import { until } from '../../helpers/until.ts'
 
 /** Passes samples on; `process` may be anything. */
 const relay = (
