@@ -17,6 +17,8 @@ function datasetOf(recipe: Recipe): Dataset {
     split_audit: split.audit,
     floor,
     max_generation: recipe.mix.max_generation,
+    mix: '{}',
+    signing: false,
     window: recipe.window,
     created_at: microseconds()
   }

@@ -19,7 +19,9 @@ const emptyProvenance: Provenance = {
   max_tokens: null,
   generation: null,
   parent_ids: [],
+  edit_distance: null,
   repairs: [],
+  quoted_ids: [],
   prompt_id: null,
   attempt: 1,
   sample_index: null,
@@ -27,6 +29,7 @@ const emptyProvenance: Provenance = {
   source_uri: null,
   license: null,
   author: null,
+  signed_by: null,
   output_terms: null,
   split: null,
   recipe: '',
@@ -187,6 +190,7 @@ export function documentOf(text: string, dataset: string, createdBy: string): Re
       cell: cellOf(line),
       messages,
       provenance: provenanceOf(line, 'document', createdBy),
+      signature: null,
       metadata: line.metadata
     }
   }

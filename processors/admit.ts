@@ -46,7 +46,8 @@ function sampleOf(document: Document, id: string, found: Partial<Provenance>): S
     provenance: { ...provenance, ...found },
     usage: { input_tokens: 0, output_tokens: 0, reasoning_tokens: 0, cost_micros: 0 },
     verdicts: [],
-    metadata: document.id === id || document.id === '' ? metadata : { ...metadata, document_id: document.id }
+    metadata: document.id === id || document.id === '' ? metadata : { ...metadata, document_id: document.id },
+    epoch: 1
   }
 }
 

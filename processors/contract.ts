@@ -5,7 +5,7 @@
  */
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
-import type { Control, Dataset, Model, Run } from '../schemas/types.ts'
+import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../schemas/types.ts'
 import type { Journal, OfflineModels, Providers } from './ports.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -63,6 +63,10 @@ export type Tables = {
   /** The word in force for a run: operator before guard until it expires; wider scopes after narrower. */
   control(run: string): Control | undefined
   runs(): IterableIterator<Run>
+  /** Why a text left the dataset; undefined: it did not. */
+  retraction(dataset: string, id: string): Retraction | undefined
+  /** A key human text may be signed with. */
+  key(id: string): PublisherKey | undefined
 }
 
 /** Structured log of a processor. */

@@ -50,7 +50,8 @@ export function sampleOf(generation: Generation): Sample {
     provenance,
     usage,
     verdicts: [],
-    metadata: { ...metadata, finish_reason, samples: String(samples) }
+    metadata: { ...metadata, finish_reason, samples: String(samples) },
+    epoch: 1
   }
 }
 

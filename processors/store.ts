@@ -24,7 +24,9 @@ const filled: readonly (readonly [input: string, topic: Topic, shape: Shape])[] 
   ['control', topics.control, facts.control],
   ['models', topics.models, facts.models],
   ['datasets', topics.datasets, facts.datasets],
-  ['runs', topics.runs, facts.runs]
+  ['runs', topics.runs, facts.runs],
+  ['retractions', topics.retractions, facts.retractions],
+  ['keys', topics.keys, facts.keys]
 ]
 
 const shapeOf = new Map(filled.map(([, topic, one]) => [topic.name, one]))

@@ -9,7 +9,9 @@ import type {
   Model,
   ParkedPrompt,
   Prompt,
+  PublisherKey,
   Rejection,
+  Retraction,
   Run,
   Sample,
   State,
@@ -27,7 +29,9 @@ export type Records = {
   Model: Model
   ParkedPrompt: ParkedPrompt
   Prompt: Prompt
+  PublisherKey: PublisherKey
   Rejection: Rejection
+  Retraction: Retraction
   Run: Run
   Sample: Sample
   State: State
@@ -210,6 +214,14 @@ export const runs = table(
   ['operator', 'guard'],
   'campaigns, their recipes and lives'
 )
+export const retractions = table(
+  'retractions',
+  'Retraction',
+  'dataset/id',
+  ['operator'],
+  'texts that leave: versions closed later do not hold them'
+)
+export const keys = table('keys', 'PublisherKey', 'key id', ['operator'], 'keys human text is signed with')
 export const journal: Topic<JournalEntry> = {
   name: 'journal',
   record: 'JournalEntry',
@@ -258,8 +270,10 @@ export const topics: readonly Topic[] = [
   models,
   datasets,
   runs,
+  retractions,
+  keys,
   journal
 ]
 
 /** Tables every processor reads whole, by name. */
-export const tables = { control, models, datasets, runs } as const
+export const tables = { control, models, datasets, runs, retractions, keys } as const

@@ -56,6 +56,10 @@ export type Dataset = {
   floor: number
   /** Deepest generation that enters training; unknown is deeper than any. */
   max_generation: number
+  /** What else training is mixed of, as the recipe says it: strategy, shares, weights, quotas, epochs; JSON. */
+  mix: string
+  /** Whether human text must be signed: what is not is of unknown origin. */
+  signing: boolean
   /** Tokens in a metric window. */
   window: number
   /** Unix time in microseconds. */
@@ -139,6 +143,8 @@ export type Document = {
   messages: Message[]
   /** Origin, source, licence, author; split and generation are set by admit. */
   provenance: Provenance
+  /** Ed25519 signature of what was published, by the key provenance.signed_by names, base64; null: unsigned. */
+  signature: string | null
   /** Everything else. */
   metadata: Record<string, string>
 }
@@ -328,8 +334,12 @@ export type Provenance = {
   generation: number | null
   /** Ids of accepted texts the content derives from. */
   parent_ids: string[]
+  /** HUMAN_EDITED only: Levenshtein distance to the nearest parent, divided by the length of the longer text, 0 to 1; null where no parent's text was there to compare with. */
+  edit_distance: number | null
   /** Ids of failed attempts this one repairs; they do not count for the generation. */
   repairs: string[]
+  /** Ids of human texts whose words stand in it, for example as examples in a prompt; they do not count for the generation. */
+  quoted_ids: string[]
   /** The prompt that was answered. */
   prompt_id: string | null
   /** 1 for a first answer, n for the answer to the n-th repair prompt. */
@@ -344,12 +354,30 @@ export type Provenance = {
   license: string | null
   /** Author of a human text. */
   author: string | null
+  /** Id of the key a published human text is signed with; admit keeps it only where the signature holds. */
+  signed_by: string | null
   /** What the provider allows with its output: allowed, forbidden, unknown. */
   output_terms: string | null
   /** Human texts only: seed (generators may see it), reference (metrics only), audit (calibration only). */
   split: Split | null
   /** Fingerprint of the configuration. */
   recipe: string
+  /** Unix time in microseconds. */
+  created_at: number
+}
+
+/** A key human text may be signed with. Key: its id. */
+export type PublisherKey = {
+  /** Name of the key, as provenance.signed_by gives it. */
+  id: string
+  /** Ed25519 public key, the 32 bytes in base64. */
+  public_key: string
+  /** Origins it may vouch for: HUMAN_AUTHORED, HUMAN_EDITED. */
+  origins: string[]
+  /** No longer believed: what is signed with it is as good as unsigned. */
+  revoked: boolean
+  /** Who listed it. */
+  author: string
   /** Unix time in microseconds. */
   created_at: number
 }
@@ -376,6 +404,29 @@ export type Rejection = {
   retried: boolean
   /** Unix time in microseconds. */
   rejected_at: number
+}
+
+/** How far a text leaves: out of future versions, or its words out of everything. */
+export type RetractionKind = 'RETRACTED' | 'ERASED'
+
+/** A text that leaves: a licence withdrawn, a poisoned source, a law. Versions closed later do not hold it. Key: dataset/id. */
+export type Retraction = {
+  /** Sample id. */
+  id: string
+  /** Dataset it is in. */
+  dataset: string
+  /** Out of future versions, or its words out of everything. */
+  kind: RetractionKind
+  /** Why. */
+  reason: string
+  /** The retracted text it descends from, for which it leaves too; null: it was named itself. */
+  ancestor: string | null
+  /** sha256-128 of the normalised messages, hex: what is left of an erased text. */
+  content_hash: string
+  /** Who retracted it. */
+  author: string
+  /** Unix time in microseconds. */
+  created_at: number
 }
 
 /** Life of a run. */
@@ -427,6 +478,8 @@ export type Sample = {
   verdicts: Verdict[]
   /** Everything else. */
   metadata: Record<string, string>
+  /** Which pass over the human texts a row of training belongs to; above 1 only where the recipe allows repeating them. */
+  epoch: number
 }
 
 /** One entry of a processor's memory. Key: table|key; a null value forgets it. */

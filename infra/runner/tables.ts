@@ -3,7 +3,7 @@ import type { Kafka } from '../kafka/client.ts'
 import type { Log, Tables } from '../../processors/contract.ts'
 import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
-import type { Control, Dataset, Model, Run } from '../../schemas/types.ts'
+import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../../schemas/types.ts'
 import { type Codec, DecodeError } from '../codec.ts'
 import type { KafkaConfig } from '../config.ts'
 import type { ClusterAdmin } from '../kafka/admin.ts'
@@ -33,6 +33,8 @@ export function createTableStore(now: () => number): TableStore {
   const revisions = new Map<string, Model>()
   const datasets = new Map<string, Dataset>()
   const runs = new Map<string, Run>()
+  const retractions = new Map<string, Retraction>()
+  const keys = new Map<string, PublisherKey>()
   const recipes = new Map<string, { body: string; recipe: Recipe | undefined }>()
 
   /** Operator before guard, as long as the word has not expired and was not taken back. */
@@ -62,6 +64,14 @@ export function createTableStore(now: () => number): TableStore {
           if (value) datasets.set(key, value as Dataset)
           else datasets.delete(key)
           return
+        case 'retractions':
+          if (value) retractions.set(key, value as Retraction)
+          else retractions.delete(key)
+          return
+        case 'keys':
+          if (value) keys.set(key, value as PublisherKey)
+          else keys.delete(key)
+          return
         case 'runs': {
           const run = value as Run | undefined
           // Of two who raised the same revision the first was right, and a state that is behind is behind for good.
@@ -90,7 +100,9 @@ export function createTableStore(now: () => number): TableStore {
         word(`run:${run}`) ?? (dataset === undefined ? undefined : word(`dataset:${dataset}`)) ?? word('*')
       )
     },
-    runs: () => runs.values()
+    runs: () => runs.values(),
+    retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
+    key: id => keys.get(id)
   }
 }
 
@@ -157,12 +169,7 @@ export async function openTables(
   await follower.caughtUp
 
   return {
-    run: id => store.run(id),
-    recipe: run => store.recipe(run),
-    dataset: name => store.dataset(name),
-    model: (id, revision) => store.model(id, revision),
-    control: run => store.control(run),
-    runs: () => store.runs(),
+    ...store,
     async refresh() {
       const written = await offsets()
       await follower.reached(new Map(written.map(([topic, { high }]) => [`${topic}/0`, high])))

@@ -31,7 +31,7 @@ export function generationOf(
     reasoning_content
   }
   const content_hash = contentHash([...prompt.messages, answer])
-  const { parent_ids, repairs, generation: asked } = prompt.provenance
+  const { parent_ids, repairs, quoted_ids, generation: asked } = prompt.provenance
   // What another run's recipe says about the same model does not count here.
   const model = tables.model(drawn.model, modelRevision(source)) ?? tables.model(drawn.model)
   const trained = model === undefined ? (source.trained_generation ?? 0) : model.generation
@@ -64,7 +64,9 @@ export function generationOf(
       max_tokens: source.max_tokens,
       generation: unknown ? null : Math.max(1 + trained, inherited),
       parent_ids,
+      edit_distance: null,
       repairs,
+      quoted_ids,
       prompt_id: prompt.id,
       attempt: prompt.attempt,
       sample_index: index,
@@ -72,6 +74,7 @@ export function generationOf(
       source_uri: null,
       license: null,
       author: null,
+      signed_by: null,
       output_terms: source.output_terms,
       split: null,
       recipe: tables.run(prompt.run)!.fingerprint,

@@ -1,5 +1,15 @@
 /** Tables of what was measured, decided and configured. */
-import type { Control, Dataset, DiversityStat, Metric, Model, Run, Version } from '../../schemas/types.ts'
+import type {
+  Control,
+  Dataset,
+  DiversityStat,
+  Metric,
+  Model,
+  PublisherKey,
+  Retraction,
+  Run,
+  Version
+} from '../../schemas/types.ts'
 import type { SinkRecord } from '../sink.ts'
 import { json, real, shape, text, texts, whole, wholeOrNull } from './columns.ts'
 
@@ -104,8 +114,30 @@ export const datasets = shape<Dataset>('datasets', [
   ['split_audit', dataset => whole(dataset.split_audit)],
   ['floor', dataset => real(dataset.floor)],
   ['max_generation', dataset => whole(dataset.max_generation)],
+  ['mix', dataset => text(dataset.mix)],
+  ['signing', dataset => dataset.signing],
   ['window', dataset => whole(dataset.window)],
   ['created_at', dataset => whole(dataset.created_at)]
+])
+
+export const retractions = shape<Retraction>('retractions', [
+  ['id', one => text(one.id)],
+  ['dataset', one => text(one.dataset)],
+  ['kind', one => one.kind],
+  ['reason', one => text(one.reason)],
+  ['ancestor', one => text(one.ancestor)],
+  ['content_hash', one => text(one.content_hash)],
+  ['author', one => text(one.author)],
+  ['created_at', one => whole(one.created_at)]
+])
+
+export const keys = shape<PublisherKey>('keys', [
+  ['id', key => text(key.id)],
+  ['public_key', key => text(key.public_key)],
+  ['origins', key => texts(key.origins)],
+  ['revoked', key => key.revoked],
+  ['author', key => text(key.author)],
+  ['created_at', key => whole(key.created_at)]
 ])
 
 export const runs = shape<Run>('runs', [

@@ -43,7 +43,8 @@ const sampleColumns: readonly Column<Sample>[] = [
   ['verdicts', sample => json(sample.verdicts)],
   // The score of this check says what the text is, its verdict whether the cell allows it.
   ['refused', sample => sample.verdicts.some(({ check, score }) => check === 'refusal' && score === 1)],
-  ['metadata', sample => textMap(sample.metadata)]
+  ['metadata', sample => textMap(sample.metadata)],
+  ['epoch', sample => whole(sample.epoch)]
 ]
 
 export const documents = shape<Document>('documents', [

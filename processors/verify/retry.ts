@@ -12,7 +12,7 @@ import type { Prompt, Sample } from '../../schemas/types.ts'
 export function retryPrompt(sample: Sample, promptId: string, feedback: string, now: number): Prompt {
   const { provenance, dataset, run, cell, messages } = sample
   const { finish_reason: _finish, samples: _samples, ...metadata } = sample.metadata
-  const { parent_ids, attempt, recipe } = provenance
+  const { parent_ids, quoted_ids, attempt, recipe } = provenance
   const generation = parent_ids.length > 0 || provenance.generation === null ? provenance.generation : 0
   return {
     id: promptId,
@@ -38,7 +38,9 @@ export function retryPrompt(sample: Sample, promptId: string, feedback: string, 
       max_tokens: null,
       generation,
       parent_ids,
+      edit_distance: null,
       repairs: [...provenance.repairs, sample.id],
+      quoted_ids,
       prompt_id: promptId,
       attempt: attempt + 1,
       // Several samples of one prompt may fail: the index keeps their calls apart.
@@ -47,6 +49,7 @@ export function retryPrompt(sample: Sample, promptId: string, feedback: string, 
       source_uri: null,
       license: null,
       author: null,
+      signed_by: null,
       output_terms: null,
       split: null,
       recipe,

@@ -97,7 +97,9 @@ const otherTopics: readonly topics.Topic[] = [
   topics.datasets,
   topics.runs,
   topics.models,
-  topics.control
+  topics.control,
+  topics.retractions,
+  topics.keys
 ]
 
 /** Reads everything. */

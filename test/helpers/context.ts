@@ -19,7 +19,7 @@ import type {
 import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
 import { selfContained } from '../../schemas/load.ts'
 import type { Topic } from '../../schemas/topics.ts'
-import type { Control, Dataset, Model, Run } from '../../schemas/types.ts'
+import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../../schemas/types.ts'
 
 /** Contents of the tables; a test may change them at any time. */
 export type FakeTables = {
@@ -27,15 +27,25 @@ export type FakeTables = {
   datasets: Map<string, Dataset>
   models: Map<string, Model>
   controls: Map<string, Control>
+  /** By dataset/id. */
+  retractions: Map<string, Retraction>
+  keys: Map<string, PublisherKey>
 }
 
 /** Empty tables. */
 export function fakeTables(): FakeTables {
-  return { runs: new Map(), datasets: new Map(), models: new Map(), controls: new Map() }
+  return {
+    runs: new Map(),
+    datasets: new Map(),
+    models: new Map(),
+    controls: new Map(),
+    retractions: new Map(),
+    keys: new Map()
+  }
 }
 
 /** The tables as a processor sees them. A run's recipe is parsed from its record. */
-function tablesOf({ runs, datasets, models, controls }: FakeTables): Tables {
+function tablesOf({ runs, datasets, models, controls, retractions, keys }: FakeTables): Tables {
   const recipes = new Map<string, Recipe>()
   return {
     run: id => runs.get(id),
@@ -49,7 +59,9 @@ function tablesOf({ runs, datasets, models, controls }: FakeTables): Tables {
     dataset: name => datasets.get(name),
     model: id => models.get(id),
     control: run => controls.get(run),
-    runs: () => runs.values()
+    runs: () => runs.values(),
+    retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
+    key: id => keys.get(id)
   }
 }
 

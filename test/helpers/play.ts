@@ -88,6 +88,7 @@ export const document = (text: string, fields: Partial<Document> = {}): Document
   cell: make.cell(),
   messages: [make.message('document', text)],
   provenance: make.humanProvenance({ split: null, generation: 0 }),
+  signature: null,
   metadata: {},
   ...fields
 })

@@ -53,7 +53,9 @@ export const provenance = (fields: Some<Provenance> = {}): Provenance => ({
   max_tokens: 512,
   generation: 1,
   parent_ids: [],
+  edit_distance: null,
   repairs: [],
+  quoted_ids: [],
   prompt_id: 'p1',
   attempt: 1,
   sample_index: 0,
@@ -61,6 +63,7 @@ export const provenance = (fields: Some<Provenance> = {}): Provenance => ({
   source_uri: null,
   license: null,
   author: null,
+  signed_by: null,
   output_terms: 'allowed',
   split: null,
   recipe: 'f'.repeat(32),
@@ -100,6 +103,7 @@ export const sample = (id: string, answer: string, fields: Some<Sample> = {}): S
     usage: usage(),
     verdicts: [],
     metadata: { finish_reason: 'stop' },
+    epoch: 1,
     ...fields
   }
 }
@@ -157,6 +161,8 @@ export const dataset = (name: string, fields: Some<Dataset> = {}): Dataset => ({
   split_audit: 10,
   floor: 0.5,
   max_generation: 1,
+  mix: '{}',
+  signing: false,
   window: 20_000,
   created_at: 0,
   ...fields

@@ -124,6 +124,7 @@ test(
         }
       ],
       provenance: humanProvenance({ created_by: 'somebody with Python', split: null }),
+      signature: null,
       metadata: { tool: 'confluent-kafka' }
     }))
     const partitions = JSON.parse(

@@ -23,10 +23,10 @@ import {
   readAll,
   readRaw,
   runHost,
-  until,
   write
 } from '../../helpers/deployment.ts'
 import { sharedStack } from '../../helpers/stack.ts'
+import { until } from '../../helpers/until.ts'
 
 const document = (dataset: string, text: string) => ({
   id: text,
