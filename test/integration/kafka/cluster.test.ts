@@ -137,6 +137,8 @@ describe('transactions', () => {
         partition: 2
       })
     )
+    // The answer to a commit comes before its records are visible.
+    await admin.settled(['candidates'])
     assert.deepEqual(
       (await readRaw(deployment, 'candidates')).map(({ key }) => key?.toString()),
       ['kept']
@@ -221,6 +223,8 @@ describe('transactions', () => {
     const large = { ...record('large'), value: Buffer.alloc(7.9 * 1024 * 1024) }
     const all = [...small.slice(0, 2000), large, ...small.slice(2000)]
     await producer.commit(all)
+    // The answer to a commit comes before its records are visible.
+    await deployment.admin.settled(['candidates'])
     const read = await readRaw(deployment, 'candidates')
     assert.deepEqual(
       read.map(({ key }) => key?.toString()),
@@ -259,6 +263,8 @@ describe('transactions', () => {
     assert.ok(fits(largest, candidates))
     assert.ok(!fits(of(largest.value.length + 1), candidates))
     await producer.commit([largest])
+    // The answer to a commit comes before its records are visible.
+    await deployment.admin.settled(['candidates'])
     assert.equal((await readRaw(deployment, 'candidates')).length, 1)
   })
 
@@ -270,6 +276,8 @@ describe('transactions', () => {
     t.after(() => producer.close())
     for (let batch = 0; batch < 5; batch++)
       await producer.commit(['x', 'y', 'z'].map(key => record(`${key}${batch}`)))
+    // The answer to a commit comes before its records are visible.
+    await deployment.admin.settled(['candidates'])
     const read = async (from: number, to: number): Promise<number[]> => {
       const offsets: number[] = []
       await readRanges(
