@@ -62,6 +62,18 @@ export function resolveConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config
 }
 
+/**
+ * Where ClickHouse is.
+ * @throws EverseedError NOT_RUNNING when nowhere
+ */
+export function clickhouseOf({ clickhouse, dataDir }: Config): NonNullable<Config['clickhouse']> {
+  if (clickhouse) return clickhouse
+  throw new EverseedError(
+    'NOT_RUNNING',
+    `no ClickHouse runs on ${dataDir}: start it with everseed up, or set EVERSEED_CLICKHOUSE_URL`
+  )
+}
+
 /** The log of a command: quiet unless the environment asks for more. */
 export function commandLog(env: NodeJS.ProcessEnv = process.env): Log {
   return createLog(env['EVERSEED_LOG_LEVEL'] ?? 'warn', 'everseed')

@@ -138,6 +138,7 @@ publish
   .argument('<file>', 'JSON lines, or - for standard input')
   .requiredOption('--recipe <file>', 'recipe of the run')
   .option('--keep-open', 'more prompts will come: leave the run open until everseed publish close RUN')
+  .option('--wait', 'stay until the run has ended and everything of it is in ClickHouse')
   .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
   .addOption(json())
   .addHelpText('after', () => publishHelp(promptFields))

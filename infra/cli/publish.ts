@@ -16,8 +16,9 @@ import {
 } from '../publish.ts'
 import { untilNone } from '../patience.ts'
 import { readRecipe } from '../recipe.ts'
-import { linesOf, reasonOf, withDeployment } from './context.ts'
+import { clickhouseOf, linesOf, reasonOf, withDeployment } from './context.ts'
 import { note, print, printJson, progress } from './output.ts'
+import { watchRun } from './watch.ts'
 
 /** Rejected lines shown one by one; all of them are in the file. */
 const shownRejects = 20
@@ -136,10 +137,16 @@ export async function admitted(deployment: Deployment): Promise<void> {
 
 export async function prompts(
   path: string,
-  options: { recipe: string; keepOpen?: boolean; by: string; json?: boolean }
+  options: { recipe: string; keepOpen?: boolean; wait?: boolean; by: string; json?: boolean }
 ): Promise<void> {
+  if (options.keepOpen && options.wait)
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      'a run that is left open (--keep-open) never ends by itself: leave out --wait, or --keep-open'
+    )
   const recipe = readRecipe(options.recipe)
-  await withDeployment(async deployment => {
+  await withDeployment(async (deployment, config) => {
+    const clickhouse = options.wait ? clickhouseOf(config) : undefined
     await deployment.prepare(allTopics)
     if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
     const run = await ensureRun(deployment, recipe)
@@ -155,6 +162,7 @@ export async function prompts(
     }
     const { state } = await closeRun(deployment, run.id)
     if (!options.json) note(closed(run.id, state))
+    if (clickhouse) await watchRun(deployment, clickhouse, { recipe, run: run.id })
   })
 }
 

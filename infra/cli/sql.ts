@@ -1,7 +1,7 @@
 /** `everseed sql` and `everseed metrics`: ClickHouse, as the user who may only read. */
 import { EverseedError } from '../../schemas/errors.ts'
 import { openReader } from '../clickhouse/open.ts'
-import { commandLog, resolveConfig } from './context.ts'
+import { clickhouseOf, commandLog, resolveConfig } from './context.ts'
 import { note, objectsTable, print, printJson, table } from './output.ts'
 import { views } from './views.ts'
 
@@ -10,13 +10,7 @@ export async function ask(
   query: string,
   parameters: Readonly<Record<string, unknown>> = {}
 ): Promise<Record<string, unknown>[]> {
-  const { clickhouse, dataDir } = resolveConfig()
-  if (!clickhouse)
-    throw new EverseedError(
-      'NOT_RUNNING',
-      `no ClickHouse runs on ${dataDir}: start it with everseed up, or set EVERSEED_CLICKHOUSE_URL`
-    )
-  const reader = openReader(clickhouse, commandLog())
+  const reader = openReader(clickhouseOf(resolveConfig()), commandLog())
   try {
     return await reader.rows(query, parameters)
   } catch (error) {

@@ -5,15 +5,14 @@ import { gunzipSync } from 'node:zlib'
 import type { Recipe } from '../../processors/recipe.ts'
 import { EverseedError } from '../../schemas/errors.ts'
 import { diversityTable, newestWindows } from '../cli/sql.ts'
-import { note, objectsTable, print, progress } from '../cli/output.ts'
+import { note, objectsTable, print } from '../cli/output.ts'
+import { patienceMs, standstill, watchRun } from '../cli/watch.ts'
 import { openReader } from '../clickhouse/open.ts'
 import { connect, type Deployment } from '../deployment.ts'
-import { retryPolicy } from '../llm/retry.ts'
 import { silentLog } from '../log.ts'
 import { untilNone } from '../patience.ts'
 import { allTopics } from '../processors.ts'
-import { closeRun, ensureDataset, ensureRun, listRuns, publishHuman, publishPrompts } from '../publish.ts'
-import { untilQuiet } from '../quiet.ts'
+import { closeRun, ensureDataset, ensureRun, publishHuman, publishPrompts } from '../publish.ts'
 import type { Up } from '../up.ts'
 
 const topics = [
@@ -92,22 +91,6 @@ export async function* numbered(lines: readonly string[]): AsyncGenerator<{ numb
 
 const rejected = ({ line, error }: { line: number; error: string }): void => note(`line ${line}: ${error}`)
 
-/** Milliseconds in which something happens where nobody waits for a model. */
-const patienceMs = 5 * 60 * 1000
-
-/** The same for a run: a model that answers nobody is waited for, and a call that fails is tried again. */
-function runPatience({ sources, park_after }: Recipe): number {
-  const waits = sources.some(({ provider }) => provider !== 'offline')
-  return patienceMs + (waits ? park_after * 1000 + retryPolicy.elapsedMs : 0)
-}
-
-/** The error of a standstill. */
-const standstill = (what: string, ms: number): EverseedError =>
-  new EverseedError(
-    'TIMEOUT',
-    `${what}, and nothing has moved for ${Math.round(ms / 1000)} seconds; see npx everseed status and the logs in the data folder`
-  )
-
 /** Publishes what the demo needs; doing it twice changes nothing. */
 async function publish(deployment: Deployment, recipe: Recipe): Promise<{ run: string; expected: number }> {
   const dataset = await ensureDataset(deployment, recipe)
@@ -130,54 +113,6 @@ async function publish(deployment: Deployment, recipe: Recipe): Promise<{ run: s
     `  prompts  ${asked.published} seed prompts published, ${recipe.samples_per_prompt} samples each, from ${recipe.sources.length} sources`
   )
   return { run: run.id, expected: prompts.length * recipe.samples_per_prompt }
-}
-
-/** A line of the funnel, as far as progress goes. */
-type Counts = Readonly<Record<'expected' | 'generated' | 'rejected' | 'verified' | 'parked' | 'dead', number>>
-
-/** How far a run came, in samples. What failed and is tried again makes the whole larger; a duplicate is rejected too. */
-export function progressOf(
-  { expected = 0, verified = 0, rejected: turned = 0, parked = 0, dead = 0 }: Partial<Counts>,
-  asked: number
-): { settled: number; whole: number } {
-  return { settled: verified + turned + parked + dead, whole: Math.max(asked, expected) }
-}
-
-/** Live progress until the run has ended and everything of it is in ClickHouse. */
-async function watch(
-  up: Up,
-  deployment: Deployment,
-  recipe: Recipe,
-  run: string,
-  asked: number
-): Promise<void> {
-  const reader = openReader(up.config.clickhouse!, silentLog)
-  const bar = progress('  samples', asked)
-  const patience = runPatience(recipe)
-  let open = asked
-  const left = async (): Promise<number> => {
-    const [row = {}] = (await reader.rows('SELECT * FROM funnel WHERE run = {run:String}', {
-      run
-    })) as Partial<Counts>[]
-    const { settled, whole } = progressOf(row, asked)
-    bar.update(settled, `settled; generated ${row.generated ?? 0}, verified ${row.verified ?? 0}`, whole)
-    open = whole - settled
-    if ((await listRuns(deployment)).get(run)?.state === 'ended') return 0
-    // A sample that is tried again leaves as many open as before, and is progress all the same.
-    return Math.max(1, asked * recipe.attempts - settled + 1)
-  }
-  try {
-    await untilNone(left, {
-      patienceMs: patience,
-      everyMs: 300,
-      stalled: () => standstill(`${open} samples of run ${run} are not settled`, patience)
-    })
-  } finally {
-    bar.stop()
-    await reader.close()
-  }
-  note('  the run has ended; waiting for the last windows and rows …')
-  await untilQuiet(deployment, patienceMs)
 }
 
 /** Reasons that are shown: of a budget that is used up every prompt has its own. */
@@ -243,7 +178,7 @@ export async function runDemo(up: Up, recipe: Recipe): Promise<void> {
   try {
     await deployment.prepare(allTopics)
     const { run, expected } = await publish(deployment, recipe)
-    await watch(up, deployment, recipe, run, expected)
+    await watchRun(deployment, up.config.clickhouse!, { recipe, run, asked: expected, indent: '  ' })
   } finally {
     await deployment.close()
   }

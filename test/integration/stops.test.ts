@@ -8,7 +8,7 @@ import { promptsParked } from '../../schemas/topics.ts'
 import { type FakeServer } from '../helpers/fake-model.ts'
 import { startFakeOpenAI } from '../helpers/fake-openai.ts'
 import { readAll } from '../helpers/deployment.ts'
-import { runEnded, startPipeline } from '../helpers/pipeline.ts'
+import { startPipeline } from '../helpers/pipeline.ts'
 
 const { deployment, everseed, file, up } = await startPipeline({ after }, { OPENAI_API_KEY: 'test-key' })
 const good = await startFakeOpenAI({ latencyMs: 10 })
@@ -57,9 +57,9 @@ async function play(
     JSON.stringify({ prompt: `Speak about matter ${index} of ${run}.` })
   )
   const path = file(`${run}.jsonl`, prompts.join('\n'))
-  const { code, stderr } = await everseed(['publish', 'prompts', path, '--recipe', recipe])
+  const { code, stderr } = await everseed(['publish', 'prompts', path, '--recipe', recipe, '--wait'])
   assert.equal(code, 0, stderr)
-  await runEnded(deployment, run)
+  assert.match(stderr, /the run has ended/)
   const warehouse = createWarehouse({ ...up.config.clickhouse!, log: silentLog })
   try {
     const [funnel] = await warehouse.rows<Funnel>('SELECT * FROM funnel WHERE run = {run:String}', {

@@ -37,7 +37,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     init: [/--force/, /recipe\.yaml/],
     publish: [/human/, /prompts/, /close/],
     'publish human': [/--recipe/, /--dataset/, /--json/, /HUMAN_AUTHORED/, /rejects\.jsonl/],
-    'publish prompts': [/--recipe/, /--keep-open/, /--json/, /samples/],
+    'publish prompts': [/--recipe/, /--keep-open/, /--wait/, /--json/, /samples/],
     'publish close': [/<run>/],
     run: [/--from-beginning/, ...processorNames.map(name => new RegExp(`\\b${name}\\b`))],
     subscribe: [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { progressOf } from '../../infra/demo/demo.ts'
+import { progressOf } from '../../../infra/cli/watch.ts'
 
 test('progress counts a settled sample once, whatever became of it', () => {
   assert.deepEqual(progressOf({}, 720), { settled: 0, whole: 720 }, 'before the first row')
