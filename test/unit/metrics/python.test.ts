@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { compressionRatio } from '../../../metrics/compression-ratio.ts'
+import { editDistance } from '../../../metrics/edit-distance.ts'
 import { symmetricEigenvalues } from '../../../metrics/eigenvalues.ts'
 import { frechetDistance } from '../../../metrics/frechet.ts'
 import { gzipSize } from '../../../metrics/gzip-size.ts'
@@ -316,6 +317,27 @@ describe('scipy and numpy', () => {
       return sums
     })
     close(frechetDistance(one!, two!), python('scipy', 'linalg.sqrtm'), 1e-10)
+  })
+
+  test('edit distance, in code points', () => {
+    const over = 'texts and the next ones'
+    const far = found('rapidfuzz', 'Levenshtein.normalized_distance', { over }) as number[]
+    for (const [index, value] of far.entries())
+      assert.equal(editDistance(texts[index]!, texts[index + 1]!), value)
+    const steps = found('rapidfuzz', 'Levenshtein.distance', { over }) as number[]
+    assert.deepEqual(
+      steps,
+      far.map((value, index) => Math.round(value * Math.max(texts[index]!.length, texts[index + 1]!.length)))
+    )
+    const [, { texts: edits }] = parametersOf('rapidfuzz', 'Levenshtein.normalized_distance') as [
+      unknown,
+      { texts: string[] }
+    ]
+    const all = found('rapidfuzz', 'Levenshtein.normalized_distance', { texts: edits }) as number[]
+    for (const [index, value] of all.entries()) {
+      const [one, other] = [edits[Math.floor(index / edits.length)]!, edits[index % edits.length]!]
+      assert.equal(editDistance(one, other), value, JSON.stringify([one, other]))
+    }
   })
 
   test('quantiles', () => {
