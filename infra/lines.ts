@@ -57,6 +57,7 @@ const provenanceFields = {
   model_id: z.string().optional(),
   model_family: z.string().optional(),
   parent_ids: z.array(z.string()).optional(),
+  generation: z.undefined('is computed, never declared: leave it out').optional(),
   source_uri: z.string().optional(),
   license: z.string().optional(),
   author: z.string().optional()
@@ -181,7 +182,14 @@ export function documentOf(text: string, dataset: string, createdBy: string): Re
       'there is no text in it: give text, or a last message with content or tool_calls'
     )
   }
-  const id = line.id ?? contentHash(messages)
+  const hash = contentHash(messages)
+  const id = line.id ?? hash
+  const own = line.parent_ids?.find(parent => parent === id || parent === hash)
+  if (own !== undefined)
+    throw new EverseedError(
+      'PROVENANCE_INVALID',
+      `the text names itself (${own}) as its parent: name the text it was made from, and give an edit an id of its own`
+    )
   return {
     id,
     value: {

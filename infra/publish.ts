@@ -4,7 +4,7 @@ import type { Recipe } from '../processors/recipe.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { sha128, slotOf } from '../schemas/identity.ts'
 import { human, prompts, type Topic } from '../schemas/topics.ts'
-import type { Dataset, Run } from '../schemas/types.ts'
+import type { Dataset, Document, Prompt, Run } from '../schemas/types.ts'
 import { DecodeError, encodeChecked, EncodeError } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openTransactional, TransactionLost } from './kafka/producer.ts'
@@ -12,6 +12,7 @@ import { readRanges } from './kafka/reader.ts'
 import type { OutRecord } from './kafka/record.ts'
 import { recordBytes } from './kafka/waves.ts'
 import { documentOf, promptOf, type Ready } from './lines.ts'
+import { createParents, type Parents } from './parents.ts'
 
 export { documentOf, promptOf } from './lines.ts'
 export { closeRun } from './close.ts'
@@ -72,7 +73,8 @@ async function publishLines(
   source: string | null,
   belongs: (value: { dataset: string; run?: string }) => boolean,
   lines: AsyncIterable<Line>,
-  parse: (text: string, known: ReadonlySet<string>) => Ready,
+  parse: (text: string, known: ReadonlySet<string>) => Ready & { value: Document | Prompt },
+  parents: Parents,
   on: Listener
 ): Promise<PublishReport> {
   const { kafka, config } = deployment
@@ -119,6 +121,7 @@ async function publishLines(
           report.already++
           continue
         }
+        await parents.check(value.provenance)
         const encoded = encodeChecked(deployment.codec, topic, value)
         const record = { topic: topic.name, partition: slotFor(id), key: id, value: encoded }
         const size = recordBytes(record)
@@ -129,6 +132,7 @@ async function publishLines(
           )
         }
         known.add(id)
+        if (topic === human) parents.add(value)
         batch.push(record)
         bytes += size
       } catch (error) {
@@ -178,6 +182,7 @@ export async function publishHuman(
     value => value.dataset === dataset.name,
     lines,
     text => documentOf(text, dataset.name, createdBy),
+    createParents(deployment, dataset.name),
     on
   )
 }
@@ -197,7 +202,7 @@ export async function publishPrompts(
   source: string | null = ''
 ): Promise<PublishReport> {
   const closed = run.state !== 'open'
-  const parse = (text: string, known: ReadonlySet<string>): Ready => {
+  const parse = (text: string, known: ReadonlySet<string>): Ready & { value: Prompt } => {
     const ready = promptOf(text, run, recipe.samples_per_prompt, createdBy)
     if (closed && !known.has(ready.id)) {
       throw new EverseedError(
@@ -216,6 +221,7 @@ export async function publishPrompts(
     value => value.run === run.id,
     lines,
     parse,
+    createParents(deployment, run.dataset),
     on
   )
 }

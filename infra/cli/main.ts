@@ -94,8 +94,8 @@ const cellFields = `  topic, task, format  the cell it belongs to, for coverage 
   source_uri, license, author, metadata {name: value}`
 const documentFields = `  text, or messages    [{"role", "content"}, …]
   origin               HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN; needed
-  parent_ids           ids of the texts that were edited, as they were published; publish these first: an edit of what
-                       is not there yet never counts as human
+  parent_ids           ids of the texts that were edited, as they were published, or of verified samples; they must be
+                       there: publish them first. How far the edit went is computed (edit_distance), as is its generation
   id                   default: a hash of the content, so that the same text is published once; under several ids it is
                        published as often and taken in once (content_hash in ClickHouse's documents tells them)
 ${cellFields}

@@ -2,8 +2,9 @@
 import type { Tables } from '../../processors/contract.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { isClaimed, type ProvenanceOf, provenanceViolations } from '../../schemas/provenance.ts'
-import { samplesHuman, type Topic } from '../../schemas/topics.ts'
+import { samplesHuman, training, type Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
+import { claimProblem } from './claims.ts'
 
 /** Which rules hold for the provenance of a record. */
 const provenanceKinds: Partial<Record<string, ProvenanceOf>> = {
@@ -11,8 +12,13 @@ const provenanceKinds: Partial<Record<string, ProvenanceOf>> = {
   ParkedPrompt: 'prompt',
   Document: 'document',
   Generation: 'synthetic',
-  Sample: 'sample',
-  Rejection: 'sample'
+  // What is on its way from a model to training; the same record where people's text is too, by topic.
+  Sample: 'synthetic',
+  Rejection: 'synthetic'
+}
+const kindsByTopic: Partial<Record<string, ProvenanceOf>> = {
+  [samplesHuman.name]: 'document',
+  [training.name]: 'sample'
 }
 
 /** Records around another one: its field holds what they are about. */
@@ -30,13 +36,7 @@ export function subjectOf(topic: Topic, value: Fields): Fields {
 /** What is wrong with a record's provenance, as `provenance: words`; empty when nothing is. */
 export function provenanceProblem(topic: Topic, value: Fields): string {
   const { provenance } = subjectOf(topic, value)
-  const kind =
-    topic.record === null
-      ? undefined
-      : // The same record in another place: what people wrote holds nothing else.
-        topic.name === samplesHuman.name
-        ? 'document'
-        : provenanceKinds[topic.record]
+  const kind = topic.record === null ? undefined : (kindsByTopic[topic.name] ?? provenanceKinds[topic.record])
   if (!kind) return ''
   if (!provenance) return 'provenance: there is none'
   const [wrong] = provenanceViolations(provenance as Provenance, kind)
@@ -80,13 +80,15 @@ export function createDoor(
     problem(topic, value) {
       const wrong = provenanceProblem(topic, value)
       if (wrong !== '') return wrong
-      const { dataset, run } = subjectOf(topic, value)
-      if (topic.kind !== 'data' || (!missingDataset(dataset) && !missingRun(run))) return ''
+      const subject = subjectOf(topic, value)
+      const { dataset, run } = subject
+      if (topic.kind !== 'data') return ''
+      if (!missingDataset(dataset) && !missingRun(run)) return claimProblem(topic, subject, tables)
       return tables.refresh().then(() => {
         if (missingDataset(dataset))
           return `unknown_dataset: dataset ${String(dataset)} is in no table; publish with a recipe first`
         if (missingRun(run)) return `unknown_run: run ${String(run)} is in no table; publish its recipe first`
-        return ''
+        return claimProblem(topic, subject, tables)
       })
     },
 

@@ -1,6 +1,6 @@
 /** Legal records with one-word defaults, to be overridden where a test cares. */
 import { recipeSchema } from '../../processors/recipe.ts'
-import { contentHash } from '../../schemas/identity.ts'
+import { contentHash, requestId } from '../../schemas/identity.ts'
 import type {
   Cell,
   Dataset,
@@ -89,6 +89,10 @@ export const humanProvenance = (fields: Some<Provenance> = {}): Provenance =>
     ...fields
   })
 
+/** The call an answer is to. */
+const requestOf = ({ run = 'r', provenance: of = provenance() }: Some<Generation>): string =>
+  requestId(run, of.prompt_id ?? '', of.attempt, of.sample_index ?? 0)
+
 /** An answer to one question. */
 export const sample = (id: string, answer: string, fields: Some<Sample> = {}): Sample => {
   const messages = [message('user', 'Tell me about it.'), message('assistant', answer)]
@@ -118,9 +122,10 @@ export const humanSample = (id: string, text: string, fields: Some<Sample> = {})
     ...fields
   })
 
+/** The answer to a call of its run. */
 export const generation = (id: string, reply: string, fields: Some<Generation> = {}): Generation => ({
   id,
-  request_id: id,
+  request_id: requestOf(fields),
   content_hash: '',
   dataset: 'd',
   run: 'r',

@@ -156,7 +156,11 @@ describe('deduplicate', () => {
     tester.feed(samplesHuman, 'h', make.humanSample('h', 'human words'))
     await tester.settle()
     const say = (id: string, run: string, text: string): void =>
-      tester.feed(generations, id, { ...reply(id, text), run })
+      tester.feed(
+        generations,
+        id,
+        make.generation(id, text, { run, provenance: make.provenance({ prompt_id: id }) })
+      )
     say('a', 'r', 'model words')
     say('b', 'own', 'model words')
     say('c', 'own', 'Model words')
