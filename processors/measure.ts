@@ -19,6 +19,7 @@ import { referenceHalf, shuffleRank } from './measure/reservoir.ts'
 import { type Scope, humanText, inputOf, modelText, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
+import { ofSplit, textOf } from './split.ts'
 
 /** Where a scope stands. Its text is not in here: a restart reads it again from `from` on. */
 type WindowState = Scope & {
@@ -52,9 +53,10 @@ export const measure = defineProcessor({
     }
 
     function addHuman(offset: number, sample: Sample, budget: number): HumanMemory | undefined {
-      const { id, dataset, cell, messages, provenance } = sample
-      if (provenance.split !== 'REFERENCE' || referenceHalf(id) !== 'band') return undefined
-      const text = humanText(messages)
+      const reference = ofSplit(sample, 'REFERENCE')
+      if (!reference || referenceHalf(reference.id) !== 'band') return undefined
+      const { id, dataset, cell } = reference
+      const text = textOf(reference, humanText)
       const tokens = fingerprint(text).words.length
       const known = humanMemory(dataset, budget)
       remember(known, { offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) })

@@ -6,6 +6,7 @@ import { samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
 import type { Sample } from '../schemas/types.ts'
 import { defineProcessor, memory, type Output, type Processor } from './contract.ts'
 import { createQueues, firstOf, isStarved, type Queue, type Room } from './mix/waiting.ts'
+import { type Row, rowOf } from './split.ts'
 
 /** Kinds of waiting samples: real ones pay for the places of the others. */
 type Kind = 'real' | 'other' | 'verified'
@@ -132,11 +133,10 @@ export const mixer = (room: Room): Processor =>
       }
 
       /** Why a sample never enters training, if so. */
-      const unwanted = (
-        input: Input,
-        { dataset, provenance: { split, output_terms, generation } }: Sample
-      ): 'not_seed' | 'forbidden_terms' | 'too_deep' | 'unknown_generation' | undefined => {
-        if (input === 'human' && split !== 'SEED') return 'not_seed'
+      const unwanted = ({
+        dataset,
+        provenance: { output_terms, generation }
+      }: Row): 'forbidden_terms' | 'too_deep' | 'unknown_generation' | undefined => {
         if (output_terms === 'forbidden') return 'forbidden_terms'
         if (generation === null) return 'unknown_generation'
         return generation > tables.dataset(dataset)!.max_generation ? 'too_deep' : undefined
@@ -144,9 +144,11 @@ export const mixer = (room: Room): Processor =>
 
       return {
         process({ input, offset, value }) {
-          const reason = unwanted(input, value)
+          const row = rowOf(value)
+          if (!row) return drop('not_seed')
+          const reason = unwanted(row)
           if (reason) return drop(reason)
-          queues.add(laneOf(value.dataset)[kindOf(input, value)], offset, value)
+          queues.add(laneOf(value.dataset)[kindOf(input, value)], offset, row)
           return emit(...lay(value.dataset, { left: mostLaid }))
         },
         tick() {
@@ -159,12 +161,13 @@ export const mixer = (room: Room): Processor =>
           return { ...(human !== undefined && { human }), ...(verified !== undefined && { verified }) }
         },
         replay({ input, offset, value }) {
-          if (unwanted(input, value)) return
+          const row = rowOf(value)
+          if (!row || unwanted(row)) return
           const kind = kindOf(input, value)
           const queue = laneOf(value.dataset)[kind]
-          if (queues.found(queue, offset, value)) return
+          if (queues.found(queue, offset, row)) return
           const from = state.datasets.get(value.dataset)?.from[kind] ?? null
-          if (from !== null && offset >= from) queues.add(queue, offset, value)
+          if (from !== null && offset >= from) queues.add(queue, offset, row)
         }
       }
     }

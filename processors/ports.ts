@@ -1,6 +1,7 @@
 /** What the outside world looks like to a processor. Implemented in infra/, handed to `create`. */
 import type { Message, Model, Usage } from '../schemas/types.ts'
 import type { Source } from './recipe.ts'
+import type { SeedText } from './split.ts'
 
 /** What a model is asked. */
 export type CompletionRequest = {
@@ -116,7 +117,7 @@ export type Providers = {
 }
 
 /** Human texts a generator may see: the seed split and nothing else. */
-export type SeedDocument = { readonly id: string; readonly topic: string; readonly text: string }
+export type SeedDocument = { readonly id: string; readonly topic: string; readonly text: SeedText }
 
 /** Offline models are fitted from exactly the range of `samples.human` their `models` entry names. */
 export type OfflineModels = {

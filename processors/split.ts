@@ -19,8 +19,10 @@ export type ReferenceText = Of<'REFERENCE', string>
 /** Human text thresholds are set on; neither a generator nor a metric has seen it. */
 export type AuditText = Of<'AUDIT', string>
 
-/** A human sample that may be laid down beside what generators made of its like. */
-export type SeedSample = Of<'SEED', Sample>
+declare const answer: unique symbol
+
+/** What may be laid down for training: what a model wrote, or human text of the seed split. */
+export type Row = Of<'SEED', Sample> | (Sample & { readonly [answer]: true })
 
 /**
  * A human sample as one of a split; undefined when it is of another, or of none, or no human sample.
@@ -41,4 +43,9 @@ export function textOf<Split extends Use>(
   take: (messages: readonly Message[]) => string
 ): Of<Split, string> {
   return take(sample.messages) as Of<Split, string>
+}
+
+/** A sample as one that may be laid down; undefined for human text of another split. */
+export function rowOf(sample: Sample): Row | undefined {
+  return sample.provenance.origin === 'SYNTHETIC' ? (sample as Row) : ofSplit(sample, 'SEED')
 }

@@ -1,6 +1,7 @@
 /** The ports `generate` asks for, on a connected deployment. */
 import type { Log, Ports } from '../../processors/contract.ts'
 import type { SeedDocument } from '../../processors/ports.ts'
+import { ofSplit, textOf } from '../../processors/split.ts'
 import { samplesHuman } from '../../schemas/topics.ts'
 import type { OfflineModel } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
@@ -24,12 +25,10 @@ export async function readSeed(
     async records => {
       for (const { value } of records) {
         const sample = await codec.decode(samplesHuman, value)
-        if (sample.dataset !== dataset || sample.provenance.split !== 'SEED') continue
-        documents.push({
-          id: sample.id,
-          topic: sample.cell.topic,
-          text: sample.messages.at(-1)?.content ?? ''
-        })
+        const seed = sample.dataset === dataset ? ofSplit(sample, 'SEED') : undefined
+        if (!seed) continue
+        const text = textOf(seed, messages => messages.at(-1)?.content ?? '')
+        documents.push({ id: seed.id, topic: seed.cell.topic, text })
       }
     }
   )

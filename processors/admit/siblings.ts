@@ -95,7 +95,7 @@ export function createSiblings(holds: (id: string) => boolean): Siblings {
         if (found.includes(which) || estimatedJaccard(sketches, which, sketch) < enough) continue
         if (holds(ids[which]!)) found.push(which)
       }
-      return found.sort((one, other) => one - other).map(which => ids[which]!)
+      return found.toSorted((one, other) => one - other).map(which => ids[which]!)
     },
     add(id, sketch) {
       if (ids.length * sketchLength === sketches.length) grow()

@@ -3,6 +3,7 @@
  * it holds enough. Which documents are kept depends on what has arrived, never on the order it arrived in.
  */
 import { sha128 } from '../../schemas/identity.ts'
+import type { ReferenceText } from '../split.ts'
 
 /** Windows' worth of text that is kept. */
 export const keptWindows = 40
@@ -11,7 +12,7 @@ export const keptWindows = 40
 export type HumanDocument = {
   readonly offset: number
   readonly topic: string
-  readonly text: string
+  readonly text: ReferenceText
   readonly tokens: number
   /** Its place in the shuffle, 32 hex digits. */
   readonly rank: string

@@ -2,8 +2,8 @@
  * Samples that wait for their places, in queues with room in memory for the first ones of each. The others are read
  * again when it is their turn: an input is never held back, so that a dataset that waits stops no other.
  */
-import type { Sample } from '../../schemas/types.ts'
 import type { Log } from '../contract.ts'
+import type { Row } from '../split.ts'
 
 /**
  * Room for waiting samples in one slot, bytes: `all` is shared by all queues, `each` is every queue's own, so that no
@@ -11,7 +11,7 @@ import type { Log } from '../contract.ts'
  */
 export type Room = { readonly all: number; readonly each: number; readonly offsets: number }
 
-type Waiting = { readonly offset: number; readonly sample: Sample; readonly bytes: number }
+type Waiting = { readonly offset: number; readonly sample: Row; readonly bytes: number }
 
 /** Samples of one kind, oldest first. */
 export type Queue<Input extends string = string> = {
@@ -27,13 +27,13 @@ export type Queue<Input extends string = string> = {
 /** The queues of a slot share their room and fill one at a time. */
 export type Queues<Input extends string = string> = {
   queue(input: Input): Queue<Input>
-  add(queue: Queue<Input>, offset: number, sample: Sample): void
+  add(queue: Queue<Input>, offset: number, sample: Row): void
   /** Removes the first samples. */
   take(queue: Queue<Input>, count: number): void
   /** Begins to read again what a queue that holds nothing left off, unless another one is being filled. */
   fill(queue: Queue<Input>): void
   /** Offers a sample that was read again; false: nothing is being filled. */
-  found(queue: Queue<Input>, offset: number, sample: Sample): boolean
+  found(queue: Queue<Input>, offset: number, sample: Row): boolean
 }
 
 /** Where the first sample of a queue lies, or one before it; null: it is empty. */
@@ -47,7 +47,7 @@ export function isStarved({ held, beyond }: Queue): boolean {
 }
 
 /** About what a sample takes in memory, bytes. */
-function sizeOf({ messages }: Sample): number {
+function sizeOf({ messages }: Row): number {
   let size = 2048
   for (const { content, tool_calls, reasoning_content } of messages)
     size += content.length + (tool_calls?.length ?? 0) + (reasoning_content?.length ?? 0)

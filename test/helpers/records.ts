@@ -1,5 +1,6 @@
 /** Legal records with one-word defaults, to be overridden where a test cares. */
 import { recipeSchema } from '../../processors/recipe.ts'
+import { ofSplit, type SeedText, textOf } from '../../processors/split.ts'
 import { contentHash, requestId } from '../../schemas/identity.ts'
 import type {
   Cell,
@@ -88,6 +89,13 @@ export const humanProvenance = (fields: Some<Provenance> = {}): Provenance =>
     split: 'REFERENCE',
     ...fields
   })
+
+/** Text of the seed split. */
+export const seedText = (text: string): SeedText =>
+  textOf(
+    ofSplit(humanSample('h', text, { provenance: humanProvenance({ split: 'SEED' }) }), 'SEED')!,
+    ([only]) => only!.content
+  )
 
 /** The call an answer is to. */
 const requestOf = ({ run = 'r', provenance: of = provenance() }: Some<Generation>): string =>

@@ -344,10 +344,10 @@ describe('forged provenance', () => {
   for (const { what, line, record } of cases)
     test(`${what} is refused at ${line ? 'both doors' : 'the door of the processor'}`, async () => {
       if (line) {
-        const [of, said, words] = line
-        const answer = await told(said, of)
-        assert.match(answer?.message ?? 'it was published', words)
-        assert.ok(['PROVENANCE_INVALID', 'RECORD_INVALID'].includes(answer!.code))
+        const [of, published, words] = line
+        const refusal = await told(published, of)
+        assert.match(refusal?.message ?? 'it was published', words)
+        assert.ok(['PROVENANCE_INVALID', 'RECORD_INVALID'].includes(refusal!.code))
       }
       const [processor, topic, value, reason, words] = record
       const [died, message] = (await death(processor, topic, value)) ?? []

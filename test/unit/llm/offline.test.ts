@@ -5,11 +5,12 @@ import type { SeedDocument } from '../../../processors/ports.ts'
 import type { Model, OfflineModel } from '../../../schemas/types.ts'
 import { textFor } from '../../helpers/fake-model.ts'
 import { memoryLog } from '../../helpers/model-calls.ts'
+import { seedText } from '../../helpers/records.ts'
 
 const documents: SeedDocument[] = Array.from({ length: 200 }, (_, at) => ({
   id: `doc-${at}`,
   topic: at % 2 ? 'odd' : 'even',
-  text: textFor(`document ${at}`)
+  text: seedText(textFor(`document ${at}`))
 }))
 const range: OfflineModel = { dataset: 'd', slot: 0, to: 300, order: 3, smoothing: 0.1, share: 1 }
 

@@ -117,11 +117,11 @@ describe('admit', () => {
     const by = (origin: 'HUMAN_EDITED' | 'UNKNOWN', parent_ids: string[]) => ({
       provenance: make.humanProvenance({ origin, parent_ids, generation: null, split: null })
     })
-    const edit = document('the original, edited', by('HUMAN_EDITED', [idOf(parent)]))
+    const child = document('the original, edited', by('HUMAN_EDITED', [idOf(parent)]))
     const records = await admitted([
       parent,
-      edit,
-      document('edited twice', by('HUMAN_EDITED', [idOf(parent), idOf(edit)])),
+      child,
+      document('edited twice', by('HUMAN_EDITED', [idOf(parent), idOf(child)])),
       document('found on the way', by('UNKNOWN', [])),
       document(
         'found on the way, edited',
