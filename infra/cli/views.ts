@@ -1,2 +1,11 @@
 /** The views of ClickHouse that people are told of; their columns are documented where they are made. */
-export const views = ['collapse', 'sources', 'funnel', 'mix_ratio', 'spend', 'lineage', 'coverage'] as const
+export const views = [
+  'collapse',
+  'sources',
+  'funnel',
+  'mix_ratio',
+  'spend',
+  'lineage',
+  'coverage',
+  'contamination'
+] as const

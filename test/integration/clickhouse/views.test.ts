@@ -106,7 +106,16 @@ const rejection = (id: string, processor: string, check: string, reason: string)
 })
 const person = make.humanProvenance({ split: 'SEED' })
 const edited = make.humanProvenance({ origin: 'HUMAN_EDITED', parent_ids: ['h1'] })
-const humans = ['h1', 'h2', 'h3'].map(id => make.humanSample(id, `text ${id}`, { provenance: person }))
+/** How much of each text stood in synthetic samples; null: too short to tell. */
+const humans = ([0.25, 0.75, null] as const).map((score, index) =>
+  make.humanSample(`h${index + 1}`, `text h${index + 1}`, {
+    provenance: { ...person, source_uri: score === null ? null : 'https://a.example' },
+    verdicts:
+      score === null
+        ? []
+        : [{ check: 'synthetic_overlap', version: '1', is_valid: true, score, reasoning: '' }]
+  })
+)
 const laid = [
   humans[0],
   sampleOf('g1'),
@@ -364,6 +373,20 @@ const expected = {
     topic: 'history',
     format: 'paragraph',
     ...counts
+  })),
+  contamination: [
+    ['https://a.example', 2, 2, 0.5, 1, 0.75, 'h2'],
+    ['test', 1, 0, null, 0, null, '']
+  ].map(([source, documents, measured, mean_overlap, above_half, worst_overlap, worst_document]) => ({
+    dataset: 'd',
+    source,
+    origin: 'HUMAN_AUTHORED',
+    documents,
+    measured,
+    mean_overlap,
+    above_half,
+    worst_overlap,
+    worst_document
   }))
 }
 
@@ -376,7 +399,8 @@ async function views(): Promise<typeof expected> {
     mix_ratio: await all('mix_ratio', 'ORDER BY slot'),
     spend: await all('spend', 'ORDER BY source, day'),
     lineage: await all('lineage', `WHERE id IN ('g1', 'g4', 'h1') ORDER BY id, parent`),
-    coverage: await all('coverage', 'ORDER BY run')
+    coverage: await all('coverage', 'ORDER BY run'),
+    contamination: await all('contamination', 'ORDER BY source')
   } as unknown as typeof expected
 }
 
