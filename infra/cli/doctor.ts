@@ -3,7 +3,7 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { auditRollups } from '../clickhouse/audit.ts'
 import { createWarehouse, serverCode, serverCodes, type Warehouse } from '../clickhouse/client.ts'
 import { type Owner, ownerOf, refuseOthers } from '../clickhouse/owner.ts'
-import { connect } from '../deployment.ts'
+import { connect, type Deployment } from '../deployment.ts'
 import { checkEngine } from '../embedded/clickhouse.ts'
 import { locateJava } from '../embedded/java.ts'
 import { allTopics } from '../processors.ts'
@@ -87,6 +87,20 @@ async function askDatabase(login: Login, own: Owner): Promise<Finding[]> {
   })
 }
 
+/** Topics that are kept for good and begin late: settings that were put right again do not bring records back. */
+async function losses(admin: Deployment['admin']): Promise<string[]> {
+  const lost: string[] = []
+  for (const topic of allTopics) {
+    if (topic.kind !== 'data' || topic.retentionMs >= 0) continue
+    for (const [partition, { low }] of (await admin.offsets(topic.name)).entries())
+      if (low > 0)
+        lost.push(
+          `topic ${topic.name}/${partition}: its first ${low} records were deleted, although it is kept for good; versions over them no longer verify: bring them back from a copy, or begin anew under another EVERSEED_PREFIX`
+        )
+  }
+  return lost
+}
+
 export async function doctor(options: { json?: boolean }): Promise<void> {
   const findings: Finding[] = []
   const config = resolveConfig()
@@ -130,6 +144,7 @@ export async function doctor(options: { json?: boolean }): Promise<void> {
       findings.push(
         await look('topics', async () => {
           const problems = await deployment.admin.topicProblems(allTopics)
+          if (problems.length === 0) problems.push(...(await losses(deployment.admin)))
           if (problems.length > 0) throw new EverseedError('TOPIC_MISMATCH', problems.join('\n'))
           return `${allTopics.length} topics are kept as they must be`
         })

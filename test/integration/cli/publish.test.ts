@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { contentHash } from '../../../schemas/identity.ts'
 import { human, prompts, runs, type Topic } from '../../../schemas/topics.ts'
 import type { Document, Prompt, Run } from '../../../schemas/types.ts'
 import { runShell, startEverseed } from '../../helpers/cli.ts'
 import { readAll } from '../../helpers/deployment.ts'
+import { message } from '../../helpers/records.ts'
 import { until } from '../../helpers/until.ts'
 import { startWorkplace } from '../../helpers/pipeline.ts'
 
@@ -32,6 +34,8 @@ const documentsOf = (dataset: string): Promise<Document[]> =>
   values(human, value => value.dataset === dataset)
 const promptsOf = (run: string): Promise<Prompt[]> => values(prompts, value => value.run === run)
 
+const firstId = contentHash([message('document', 'First, with what is known of it.')])
+
 test('lines become documents; wrong ones are told by number and kept in a file beside; once is enough', async () => {
   const lines = [
     text('First, with what is known of it.', { topic: 't', license: 'CC0-1.0', metadata: { page: 3 } }),
@@ -52,7 +56,7 @@ test('lines become documents; wrong ones are told by number and kept in a file b
       origin: 'UNKNOWN'
     }),
     text('First, with what is known of it.', { topic: 'other' }),
-    line({ text: 'edited', origin: 'HUMAN_EDITED', parent_ids: ['somebody'] })
+    line({ text: 'edited', origin: 'HUMAN_EDITED', parent_ids: [firstId] })
   ]
   const path = file('mixed.jsonl', lines.join(''))
   const args = ['publish', 'human', path, '--recipe', recipe('r1', 'mixed')]
