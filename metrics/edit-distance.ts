@@ -16,22 +16,30 @@ const mostCells = 2 ** 28
 
 /** Two texts as lists of the same symbols, numbered from 0. */
 function symbols(one: string, other: string): { a: Int32Array; b: Int32Array; alphabet: number } {
-  const numbers = new Map<number, number>()
+  /** Numbers, from 1, of what takes one unit, and from 0 of what takes two. */
+  const plain = new Int32Array(0x10000)
+  const astral = new Map<number, number>()
+  let alphabet = 0
   const encode = (text: string): Int32Array => {
     const codes = new Int32Array(text.length)
     let length = 0
     for (let at = 0; at < text.length; at++) {
       const code = text.codePointAt(at)!
-      if (code > 0xffff) at++
-      let number = numbers.get(code)
-      if (number === undefined) numbers.set(code, (number = numbers.size))
+      if (code <= 0xffff) {
+        if (plain[code] === 0) plain[code] = ++alphabet
+        codes[length++] = plain[code]! - 1
+        continue
+      }
+      at++
+      let number = astral.get(code)
+      if (number === undefined) astral.set(code, (number = alphabet++))
       codes[length++] = number
     }
     return codes.subarray(0, length)
   }
   const a = encode(one)
   const b = encode(other)
-  return { a, b, alphabet: numbers.size }
+  return { a, b, alphabet }
 }
 
 /** Both lists without what they begin and end with alike: it costs nothing. */

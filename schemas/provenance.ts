@@ -23,7 +23,8 @@ const isBlank = (id: string): boolean => !/\S/.test(id)
  * @param of what kind of record it stands in
  */
 export function provenanceViolations(provenance: Provenance, of: ProvenanceOf): string[] {
-  const { origin, model_id, model_family, parent_ids, repairs, generation, attempt } = provenance
+  const { origin, model_id, model_provider, model_family, parent_ids, repairs, generation, attempt } =
+    provenance
   const wrong: string[] = []
   const say = (condition: boolean, message: string): void => {
     if (condition) wrong.push(message)
@@ -33,8 +34,9 @@ export function provenanceViolations(provenance: Provenance, of: ProvenanceOf): 
     'origin SYNTHETIC needs provenance.model_id: name the model that wrote it'
   )
   say(
-    (origin === 'HUMAN_AUTHORED' || origin === 'HUMAN_EDITED') && Boolean(model_id || model_family),
-    `origin ${origin} with model ${model_id ?? model_family}: a model's text is SYNTHETIC; drop the model fields or correct the origin`
+    (origin === 'HUMAN_AUTHORED' || origin === 'HUMAN_EDITED') &&
+      Boolean(model_id || model_family || model_provider),
+    `origin ${origin} with model ${model_id || model_family || model_provider}: a model's text is SYNTHETIC; drop the model fields or correct the origin`
   )
   say(
     origin === 'HUMAN_EDITED' && parent_ids.length === 0,

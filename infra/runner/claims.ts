@@ -66,6 +66,7 @@ export function claimProblem(
   if (typeof run !== 'string' || typeof dataset !== 'string') return ''
   if (topic.name === samplesHuman.name)
     return run === '' ? '' : `foreign_run: a human text is of no run, not of ${run}`
+  if (run === '') return 'unknown_run: it names no run'
   const known = tables.run(run)
   if (!known) return ''
   if (known.dataset !== dataset)

@@ -18,8 +18,8 @@ export type ParentInput = 'human' | 'verified'
 const stretch = 128
 /** Characters of texts that were read again and are kept for the next edits. */
 const kept = 8 * 1024 * 1024
-/** Parents an edit is compared with; of those beyond only the generation counts. */
-const compared = 16
+/** Characters an edit is compared with; of the parents beyond only the generation counts. */
+const compared = 4 * 1024 * 1024
 
 /** The parents of edits. */
 export type Parents = {
@@ -73,9 +73,13 @@ export function createParents(
     find,
     async distance(text, keys) {
       let nearest: number | null = null
-      for (const key of keys.slice(0, compared)) {
+      let left = compared
+      for (const key of keys) {
+        if (left <= 0) break
         const parent = await textOf(key)
-        if (parent !== undefined) nearest = Math.min(nearest ?? 1, editDistance(text, parent))
+        if (parent === undefined) continue
+        nearest = Math.min(nearest ?? 1, editDistance(text, parent))
+        left -= parent.length + text.length
       }
       return nearest
     },

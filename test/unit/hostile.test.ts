@@ -135,6 +135,16 @@ const documents: readonly Case[] = [
     ]
   },
   {
+    what: 'a person behind a provider',
+    record: [
+      admit,
+      human,
+      document(text, { provenance: by({ model_provider: 'openai', generation: 0 }) }),
+      'provenance',
+      /with model openai/
+    ]
+  },
+  {
     what: 'synthetic text as human data',
     line: ['document', { text, origin: 'SYNTHETIC', model_id: 'gpt' }, /not published as human data/],
     record: [
@@ -285,6 +295,10 @@ const cases: readonly Case[] = [
   {
     what: 'an answer of a run of another dataset',
     record: [deduplicate, generations, make.generation('g', 'x', { run: 'f' }), 'foreign_run', /not into d/]
+  },
+  {
+    what: 'an answer of no run',
+    record: [deduplicate, generations, make.generation('g', 'x', { run: '' }), 'unknown_run', /names no run/]
   },
   {
     what: 'an answer before the generation of its model',

@@ -257,11 +257,11 @@ describe('mix', () => {
   test('a dataset that waits stops no other, and takes no place from it', async () => {
     const tester = await start(0.5, tight)
     tester.table('datasets', 'other', make.dataset('other', { floor: 0.5 }))
+    tester.table('runs', 'o', make.run('o', { dataset: 'other' }))
     for (let index = 0; index < 200; index++) tester.feed(samplesVerified, `v${index}`, answer(`v${index}`))
     for (let index = 0; index < 20; index++) {
-      const one = { dataset: 'other', run: '' }
-      tester.feed(samplesVerified, `o${index}`, { ...answer(`o${index}`), ...one })
-      tester.feed(samplesHuman, `p${index}`, { ...person(`p${index}`), ...one })
+      tester.feed(samplesVerified, `o${index}`, { ...answer(`o${index}`), dataset: 'other', run: 'o' })
+      tester.feed(samplesHuman, `p${index}`, { ...person(`p${index}`), dataset: 'other' })
     }
     await tester.settle()
     assert.equal(laid(tester).length, 40, 'the other dataset is laid down whole')
