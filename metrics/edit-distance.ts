@@ -86,5 +86,6 @@ export function editDistance(one: string, other: string, cells = mostCells): num
     inY = to + pieceLength
   }
   compare(x.subarray(inX), y.subarray(inY))
-  return distance / longer
+  // Pieces that are put in here and left out there may sum up to more than writing everything anew.
+  return Math.min(distance / longer, 1)
 }

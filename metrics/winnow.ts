@@ -1,7 +1,8 @@
 import type { Hashes } from './hashes.ts'
 
 /**
- * Fingerprints of a text: of every window of consecutive k-gram hashes the smallest, the last of equal ones, each place once. Two
+ * Fingerprints of a text: of every window of consecutive k-gram hashes the smallest, each place once; of equal ones that which
+ * was taken before, else the last. Two
  * texts that share a run of window + k - 1 tokens share a fingerprint; about 2 in window + 1 k-grams become one.
  *
  * Reference: S. Schleimer, D. S. Wilkerson, A. Aiken, "Winnowing: local algorithms for document fingerprinting", SIGMOD 2003.
@@ -19,7 +20,7 @@ export function winnow({ lo, hi, length }: Hashes, window: number): number[] {
     if (least < start) {
       least = start
       for (let at = start + 1; at < end; at++) if (lo[at]! <= lo[least]!) least = at
-    } else if (lo[end - 1]! <= lo[least]!) least = end - 1
+    } else if (lo[end - 1]! < lo[least]!) least = end - 1
     if (least !== before) fingerprints.push((hi[least]! & 0x1fffff) * 2 ** 32 + (lo[least]! >>> 0))
   }
   return fingerprints

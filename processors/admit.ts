@@ -58,8 +58,7 @@ export const admit = defineProcessor({
   create: ({ state, tables, reread, position, out, emit, drop, reject }) => {
     const places = createPlaces(state.known)
     const parents = createParents({ human: state.known, verified: state.answers }, reread, position)
-    const overlap = createOverlap()
-    const seen = (): Seen => state.seen.get('') ?? { older: 0, younger: 0 }
+    const overlap = createOverlap(state.seen)
 
     /** Why the parents a document names cannot be its parents, as a verdict; undefined where they can. */
     const refused = ({ id: name, dataset, provenance }: Document, id: string, keys: readonly string[]) => {
@@ -140,16 +139,15 @@ export const admit = defineProcessor({
         const { offset } = record
         const { id, dataset, messages, provenance } = record.value
         state.answers.stage(`${dataset}/${id}`, { generation: provenance.generation, at: offset })
-        const turned = overlap.add(offset, dataset, answerOf(messages), seen())
-        if (turned) state.seen.stage('', turned)
+        overlap.add(offset, dataset, answerOf(messages))
         return emit()
       },
 
-      replayFrom: () => ({ verified: seen().older }),
+      replayFrom: () => ({ verified: overlap.from }),
 
       replay({ input, offset, value: { id, dataset, messages } }) {
         if (parents.found(`${dataset}/${input === 'human' ? contentHash(messages) : id}`, messages)) return
-        if (input === 'verified') overlap.again(offset, dataset, answerOf(messages), seen())
+        if (input === 'verified') overlap.again(offset, dataset, answerOf(messages))
       }
     }
   }

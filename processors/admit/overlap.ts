@@ -13,6 +13,7 @@ import { hashShingles } from '../../metrics/shingles.ts'
 import { winnow } from '../../metrics/winnow.ts'
 import { hash32 } from '../../schemas/identity.ts'
 import type { Verdict } from '../../schemas/types.ts'
+import type { StateTable } from '../contract.ts'
 
 /** Words of a fingerprint's gram, and grams of a window: a run of 15 words that stood elsewhere is always noticed. */
 const [gramWords, window] = [8, 8]
@@ -25,21 +26,24 @@ export type Seen = { readonly older: number; readonly younger: number }
 
 /** What was seen of synthetic samples. */
 export type Overlap = {
-  /**
-   * A synthetic sample, in the order of offsets.
-   * @returns the generations, where a new one begins with it
-   */
-  add(offset: number, dataset: string, text: string, seen: Seen): Seen | undefined
-  /** The same for a sample that was seen before a restart, under the generations of then. */
-  again(offset: number, dataset: string, text: string, seen: Seen): void
+  /** A synthetic sample, in the order of offsets. */
+  add(offset: number, dataset: string, text: string): void
+  /** Offset of the first sample that has to be seen again after a restart. */
+  readonly from: number
+  /** A sample that was seen before the restart. */
+  again(offset: number, dataset: string, text: string): void
   /** What is to be said of a human text; undefined for one too short to have a fingerprint. */
   verdict(dataset: string, text: string): Verdict | undefined
 }
 
-/** @param size most fingerprints of a generation */
-export function createOverlap(size = generationSize): Overlap {
+/**
+ * @param seen the memory of where the generations begin; its one entry
+ * @param size most fingerprints of a generation
+ */
+export function createOverlap(seen: StateTable<Seen>, size = generationSize): Overlap {
   const [words, grams] = [createHashes(), createHashes()]
   let [older, younger] = [new NumberTable(), new NumberTable()]
+  const begins = (): Seen => seen.get('') ?? { older: 0, younger: 0 }
 
   function fingerprints(dataset: string, text: string): number[] {
     hashWords(text, words)
@@ -52,17 +56,18 @@ export function createOverlap(size = generationSize): Overlap {
   }
 
   return {
-    add(offset, dataset, text, seen) {
-      let turned: Seen | undefined
+    add(offset, dataset, text) {
       if (younger.size >= size) {
         ;[older, younger] = [younger, new NumberTable()]
-        turned = { older: seen.younger, younger: offset }
+        seen.stage('', { older: begins().younger, younger: offset })
       }
       for (const one of fingerprints(dataset, text)) younger.add(one)
-      return turned
     },
-    again(offset, dataset, text, seen) {
-      const generation = offset < seen.younger ? older : younger
+    get from() {
+      return begins().older
+    },
+    again(offset, dataset, text) {
+      const generation = offset < begins().younger ? older : younger
       for (const one of fingerprints(dataset, text)) generation.add(one)
     },
     verdict(dataset, text) {

@@ -65,15 +65,36 @@ describe('edit distance', () => {
   })
 
   test('cut into pieces it is never less than the exact one, and within range', () => {
-    const text = fc
-      .array(fc.constantFrom('a', 'b', ' ', '\u{1f600}'), { maxLength: 400 })
-      .map(list => list.join(''))
+    const any = fc.array(fc.constantFrom('a', 'b', ' ', '\u{1f600}'), { maxLength: 400 })
+    // Stretches that are alike when they are shifted lead astray who takes them for one another.
+    const runs = fc.array(
+      fc.tuple(fc.constantFrom('ab', 'a', 'abc'), fc.nat({ max: 60 }), fc.constantFrom('x', 'y', 'z', '')),
+      { maxLength: 8 }
+    )
+    const text = fc.oneof(
+      any.map(list => list.join('')),
+      runs.map(list => list.map(([unit, times, end]) => unit.repeat(times) + end).join(''))
+    )
     fc.assert(
       fc.property(text, text, fc.nat({ max: 2000 }), (one, other, cells) => {
         const [exact, bounded] = [editDistance(one, other), editDistance(one, other, cells)]
         assert.ok(exact <= bounded && bounded <= 1, `${exact} ${bounded}`)
-      })
+      }),
+      { numRuns: 3000 }
     )
+  })
+
+  test('a stretch that was made longer is not passed over between two anchors', () => {
+    const draw = random(9)
+    const noise = (): string => Array.from({ length: 40 }, () => 'etaoinshrdlu'[draw.below(12)]).join('')
+    for (let round = 0; round < 3000; round++) {
+      const [start, end] = [noise(), noise()]
+      const [one, other] = [8, 9].map(times => `${round}${start}x${'ab'.repeat(times)}y${end}${-round}`)
+      // The ends differ, so that neither text begins or ends like the other.
+      const [a, b] = [`p${one}p`, `qq${other}qq`]
+      const [exact, bounded] = [editDistance(a, b), editDistance(a, b, 2000)]
+      assert.ok(exact <= bounded, `${a} ${b}: ${exact}, in pieces ${bounded}`)
+    }
   })
 
   test('of what people edit the pieces give the exact distance', () => {
@@ -112,4 +133,11 @@ test('anchors are equal pieces that rise in both texts', () => {
     })
   )
   assert.ok(any > 0, 'there were some')
+  // What stands in a text twice tells nothing about where one is.
+  const twice = fc
+    .sample(list, { seed: 1, numRuns: 50 })
+    .map(shared => Int32Array.from([...shared, 2, ...shared]))
+  for (const text of twice)
+    for (const [from] of anchors(text, text))
+      assert.ok(from + pieceLength > text.indexOf(2) && from <= text.indexOf(2), `${from}`)
 })

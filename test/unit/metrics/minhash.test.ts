@@ -141,6 +141,14 @@ describe('winnowing', () => {
     )
   })
 
+  test('of equal hashes one in a window is enough', () => {
+    const monotonous = shingled(
+      Array.from({ length: 41 }, () => 'the'),
+      2
+    )
+    assert.equal(winnow(monotonous, 4).length, 10)
+  })
+
   test('about 2 in window + 1 grams become fingerprints', () => {
     const grams = shingled(numbered(0, 20_000), 3)
     for (const window of [4, 8, 16]) {

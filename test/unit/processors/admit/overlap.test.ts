@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { createMemory } from '../../../../infra/runner/state.ts'
 import { random } from '../../../../metrics/random.ts'
 import { createOverlap, type Seen } from '../../../../processors/admit/overlap.ts'
 import { admit } from '../../../../processors/admit.ts'
+import type { StateTable } from '../../../../processors/contract.ts'
 import { human, samplesHuman, samplesVerified } from '../../../../schemas/topics.ts'
 import { document, feed, opened, sameUnderFaults } from '../../../helpers/play.ts'
 import * as make from '../../../helpers/records.ts'
@@ -19,6 +21,13 @@ const answered = (id: string, content: string, dataset = 'd') =>
   feed(samplesVerified, id, make.sample(id, content, { dataset }))
 const published = (content: string, dataset = 'd') =>
   feed(human, content.slice(0, 40), document(content, { dataset }))
+
+/** A memory with what was kept. */
+function tableOf(entry?: Seen): StateTable<Seen> {
+  const table = createMemory(['seen']).tables['seen'] as StateTable<Seen>
+  if (entry) table.stage('', entry)
+  return table
+}
 
 async function scores(
   ...steps: readonly ReturnType<typeof answered>[]
@@ -87,13 +96,14 @@ describe('synthetic overlap', () => {
   test('memory is bounded, what it forgets is the oldest, and a restart remembers the same', () => {
     const size = 100
     const samples = Array.from({ length: 60 }, (_, seed) => text(seed, 60))
-    const first = createOverlap(size)
-    let seen: Seen = { older: 0, younger: 0 }
-    const states: Seen[] = []
+    const memory = tableOf()
+    const first = createOverlap(memory, size)
+    const states: (Seen | undefined)[] = []
     for (const [offset, sample] of samples.entries()) {
-      seen = first.add(offset, 'd', sample, seen) ?? seen
-      states.push(seen)
+      first.add(offset, 'd', sample)
+      states.push(memory.get(''))
     }
+    const seen = memory.get('')!
     assert.ok(seen.older > 30, `${seen.older}`)
     const score = (overlap: ReturnType<typeof createOverlap>) => (sample: string) =>
       overlap.verdict('d', sample)!.score
@@ -103,12 +113,11 @@ describe('synthetic overlap', () => {
     )
     fc.assert(
       fc.property(fc.integer({ min: 1, max: samples.length - 1 }), stop => {
-        const again = createOverlap(size)
-        let now = states[stop - 1]!
-        for (let offset = now.older; offset < stop; offset++) again.again(offset, 'd', samples[offset]!, now)
-        for (let offset = stop; offset < samples.length; offset++)
-          now = again.add(offset, 'd', samples[offset]!, now) ?? now
-        assert.deepEqual(now, seen)
+        const kept = tableOf(states[stop - 1])
+        const again = createOverlap(kept, size)
+        for (let offset = again.from; offset < stop; offset++) again.again(offset, 'd', samples[offset]!)
+        for (let offset = stop; offset < samples.length; offset++) again.add(offset, 'd', samples[offset]!)
+        assert.deepEqual(kept.get(''), seen)
         assert.deepEqual(samples.map(score(again)), samples.map(score(first)))
       })
     )

@@ -128,6 +128,26 @@ describe('splits', () => {
     }
   })
 
+  test('a chain of siblings names the first of them, and so does the same text in another width', async () => {
+    const windows = (seed: number): string[] => {
+      const { text } = family(seed, 480)
+      return [0, 45, 90, 135].map(start => text.slice(start, start + 300).join(' '))
+    }
+    // The end is not like the beginning, and by itself would have lain elsewhere.
+    const fits = (texts: readonly string[]): boolean => {
+      const index = createSiblings(() => true)
+      index.add('first', sketcher(texts[0]!)!)
+      const apart = splitOf(texts[3]!, make.dataset('d')) !== splitOf(texts[0]!, make.dataset('d'))
+      return apart && index.find(sketcher(texts[3]!)!).length === 0
+    }
+    const chain = Array.from({ length: 100 }, (_, seed) => windows(seed)).find(fits)!
+    const wide = chain[3]!.replaceAll(/[!-~]/g, char => String.fromCharCode(char.charCodeAt(0) + 0xfee0))
+    const [first, ...rest] = [...(await admitted([...chain, wide])).values()]
+    assert.equal(rest.length, 4)
+    for (const { metadata, provenance } of rest)
+      assert.deepEqual([metadata['sibling_of'], provenance.split], [first!.id, first!.provenance.split])
+  })
+
   test('what a publisher says of siblings is not believed', async () => {
     const tester = await opened(admit)
     const one = document('alone in the world of texts', { metadata: { sibling_of: 'x', chapter: '1' } })
