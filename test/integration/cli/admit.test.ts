@@ -121,7 +121,7 @@ describe('human text is kept for good', () => {
   ] as const)
     test(`${name}=${value} is noticed by doctor and at the start, and refused`, async () => {
       await setTopicConfig(deployment, 'samples.human', { ...kept, [name]: value })
-      const words = new RegExp(
+      const said = new RegExp(
         `topic ${topic.replaceAll('.', '\\.')}: ${name.replace('.', '\\.')} is ${value}, must be`
       )
       const [doctor, run, published] = await Promise.all([
@@ -131,10 +131,10 @@ describe('human text is kept for good', () => {
       ])
       assert.equal(doctor.code, 1)
       assert.match(doctor.stdout, /^FAIL {2}topics /m)
-      assert.match(doctor.stdout, words)
+      assert.match(doctor.stdout, said)
       for (const { code, stderr } of [run, published]) {
         assert.equal(code, 1)
-        assert.match(stderr, words)
+        assert.match(stderr, said)
         assert.match(stderr, /Nothing was changed.*\[TOPIC_MISMATCH\]/)
       }
     })
