@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCodes, EverseedError } from '../../schemas/errors.ts'
+import { versionsCommands } from './version-commands.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -285,64 +286,7 @@ models
     await list(options)
   })
 
-const versions = program
-  .command('versions')
-  .description('immutable versions of a dataset: cuts of its training stream')
-versions
-  .command('create')
-  .description('close a version over everything the training stream of a dataset holds now')
-  .argument('<dataset>', 'dataset')
-  .addOption(json())
-  .addHelpText(
-    'after',
-    `
-The rows are read once: those of the parent version must be there still, and every prefix must hold the real share. The
-digest is sha256 over the ordered ids, a line each; anyone can compute it again:
-  everseed subscribe training --version DATASET@VERSION --format keys | sha256sum`
-  )
-  .action(async (dataset: string, options: { json?: boolean }) => {
-    const { create } = await import('./versions.ts')
-    await create(dataset, options)
-  })
-versions
-  .command('list')
-  .description('the versions there are, oldest first')
-  .argument('[dataset]', 'only of this dataset')
-  .addOption(json())
-  .action(async (dataset: string | undefined, options: { json?: boolean }) => {
-    const { list } = await import('./versions.ts')
-    await list(dataset, options)
-  })
-versions
-  .command('show')
-  .description('what a version holds, by origin, generation, model, family and cell')
-  .argument('<version>', 'DATASET@VERSION, or DATASET for its newest')
-  .addOption(json())
-  .action(async (name: string, options: { json?: boolean }) => {
-    const { show } = await import('./versions.ts')
-    await show(name, options)
-  })
-versions
-  .command('diff')
-  .description('what one version holds more or less of than another')
-  .argument('<from>', 'DATASET@VERSION')
-  .argument('<to>', 'DATASET@VERSION')
-  .addOption(json())
-  .action(async (from: string, to: string, options: { json?: boolean }) => {
-    const { diff } = await import('./versions.ts')
-    await diff(from, to, options)
-  })
-versions
-  .command('verify')
-  .description(
-    'read the rows of a version again and compare them with its record; exit code 1 when they differ'
-  )
-  .argument('<version>', 'DATASET@VERSION, or DATASET for its newest')
-  .addOption(json())
-  .action(async (name: string, options: { json?: boolean }) => {
-    const { verify } = await import('./versions.ts')
-    await verify(name, options)
-  })
+versionsCommands(program)
 
 const dead = program
   .command('deadletters')

@@ -15,6 +15,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   pipeline: async () => (await import('./pipeline.ts')).pipeline,
   memory: async () => (await import('./memory.ts')).memory,
   store: async () => (await import('./store.ts')).store,
+  versions: async () => (await import('./versions.ts')).versions,
   latency: async () => (await import('./latency.ts')).latency,
   idle: async () => (await import('./idle.ts')).idle,
   start: async () => (await import('./start.ts')).start,

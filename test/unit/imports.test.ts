@@ -58,14 +58,15 @@ const places: Readonly<Record<string, readonly string[]>> = {
   avsc: ['infra/codec.ts'],
   'cli-progress': ['infra/cli/output.ts'],
   'cli-table3': ['infra/cli/output.ts'],
-  commander: ['infra/main.ts', 'infra/cli/main.ts'],
+  commander: ['infra/main.ts', 'infra/cli/main.ts', 'infra/cli/version-commands.ts'],
   'ffi-rs': ['infra/embedded/'],
+  'hyparquet-writer': ['infra/export/parquet.ts'],
   kafkajs: ['infra/kafka/'],
   openai: ['infra/llm/openai.ts'],
   pino: ['infra/log.ts'],
   'prom-client': ['infra/runner/counters.ts'],
   tinyld: ['processors/verify/language.ts'],
-  yaml: ['infra/recipe.ts'],
+  yaml: ['infra/recipe.ts', 'infra/export/card.ts'],
   zod: ['processors/recipe.ts', 'infra/recipe.ts', 'infra/config.ts', 'infra/lines.ts']
 }
 

@@ -73,7 +73,16 @@ test('every command has a help with all its options, and help goes to stdout', a
     'versions list': [/\[dataset\]/, /--json/],
     'versions show': [/DATASET@VERSION/, /--json/],
     'versions diff': [/<from> <to>/, /--json/],
-    'versions verify': [/exit code 1\s+when they differ/, /--json/]
+    'versions verify': [/exit code 1\s+when they differ/, /--json/],
+    export: [
+      /--out/,
+      /--format/,
+      /sharegpt[^]*alpaca[^]*preference/,
+      /--files[^]*parquet/,
+      /--validation/,
+      /--json/,
+      /same bytes/
+    ]
   }
   const names = Object.keys(help)
   const answers = await Promise.all(
@@ -111,6 +120,8 @@ test('a wrong call ends with 2 and names the help of its command', async () => {
     [['subscribe', 'training', '--format', 'text', '--json'], /'--json' cannot be used with/],
     [['subscribe', 'training', '--from', '3'], /beginning, end/],
     [['metrics', '--stage', 'x'], /raw, accepted, human/],
+    [['export', 'd@1'], /--out[^]*\(everseed export --help says more\)/],
+    [['export', 'd@1', '--out', 'x', '--format', 'csv'], /messages, sharegpt, alpaca, text, preference/],
     [['status', 'extra'], /too many arguments/]
   ]
   await Promise.all(
@@ -135,6 +146,11 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
       /positive whole number/
     )
   }
+  for (const share of ['', '1', '-0.1', '5%', '1e-3']) {
+    const answer = await everseed(['export', 'd@1', '--out', 'x', `--validation=${share}`])
+    assertError(answer, 2, 'CONFIG_INVALID', /share of 0 or more and below 1/)
+  }
+  assert.ok(!existsSync(join(folder, 'x')))
   assertError(await everseed(['deadletters', 'list', '--limit=x']), 2, 'CONFIG_INVALID', /--limit x/)
   assertError(await everseed(['publish', 'human', 'x.jsonl']), 2, 'CONFIG_INVALID', /--recipe FILE/)
 })
@@ -177,6 +193,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['versions', 'create', 'd'],
     ['versions', 'list'],
     ['versions', 'verify', 'd@1'],
+    ['export', 'd@1', '--out', join(folder, 'exported')],
     ['models', 'add', 'm', '--family', 'f'],
     ['models', 'list'],
     ['subscribe', 'training', '--version', 'd@1'],
@@ -186,6 +203,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     assertError(answer, 3, 'NOT_RUNNING', new RegExp(join(folder, '.everseed')))
   assert.ok(!existsSync(join(folder, '.everseed')), 'asking made no folder')
   assert.ok(!existsSync(`${file}.rejects.jsonl`))
+  assert.ok(!existsSync(join(folder, 'exported')))
 })
 
 test('doctor looks at everything there is without a stack, and fails on what is missing', async () => {
