@@ -1,6 +1,6 @@
 /** What a version holds, counted in one pass over its rows: its memory grows with models and cells, never with rows. */
 import { createHash } from 'node:crypto'
-import type { Sample } from '../../schemas/types.ts'
+import type { Counted } from './rows.ts'
 
 /** Rows by something they have in common. */
 export type Counts = Record<string, number>
@@ -28,7 +28,7 @@ export type Manifest = {
 
 /** Counts rows and hashes their ids, in the order they are added. */
 export type Tally = {
-  add(sample: Sample): void
+  add(sample: Counted): void
   /** Begins the next slot: a prefix is one of a slot. */
   nextSlot(): void
   manifest(): Manifest
@@ -39,9 +39,40 @@ export type Tally = {
   digest(): string
 }
 
+/** Hashes ids in the order they are added; it may be asked in between. */
+export type Digest = {
+  add(id: string): void
+  digest(): string
+}
+
+/** Ids are hashed many at a time: each call costs as much as the hashing. */
+const together = 512
+
+/** The digest of no ids. */
+export function createDigest(): Digest {
+  const hash = createHash('sha256')
+  let waiting: string[] = []
+  const flush = (): void => {
+    if (waiting.length === 0) return
+    hash.update(`${waiting.join('\n')}\n`)
+    waiting = []
+  }
+  return {
+    add(id) {
+      waiting.push(id)
+      if (waiting.length === together) flush()
+    },
+    digest() {
+      flush()
+      // It may go on: a version's parent is a prefix of it.
+      return hash.copy().digest('hex')
+    }
+  }
+}
+
 /** An empty tally. */
 export function createTally(): Tally {
-  const hash = createHash('sha256')
+  const { add: addId, digest } = createDigest()
   const counts: Record<
     'origins' | 'generations' | 'models' | 'families' | 'cells' | 'runs' | 'licenses' | 'recipes',
     Map<string, number>
@@ -68,7 +99,7 @@ export function createTally(): Tally {
 
   return {
     add({ id, cell, run, provenance }) {
-      hash.update(`${id}\n`)
+      addId(id)
       rows++
       slotRows++
       if (provenance.origin === 'HUMAN_AUTHORED') {
@@ -107,7 +138,6 @@ export function createTally(): Tally {
         recipes: sorted('recipes')
       }
     },
-    // The tally may go on: a version's parent is a prefix of it.
-    digest: () => hash.copy().digest('hex')
+    digest
   }
 }

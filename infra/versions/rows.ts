@@ -7,7 +7,13 @@ import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 
 /** A row and where it lies. */
-export type Row = { readonly slot: number; readonly offset: number; readonly sample: Sample }
+export type Row<Value = Sample> = { readonly slot: number; readonly offset: number; readonly sample: Value }
+
+/** What a version is counted by: everything but texts. */
+export const countedFields = ['id', 'dataset', 'run', 'cell', 'provenance', 'epoch'] as const
+
+/** What {@link countedFields} leave of a sample. */
+export type Counted = Pick<Sample, (typeof countedFields)[number]>
 
 /** The slots a dataset's rows lie in, ascending. */
 export function slotsOf({ name, shards }: Dataset, partitions: number): number[] {
@@ -18,19 +24,16 @@ export function slotsOf({ name, shards }: Dataset, partitions: number): number[]
   ).toSorted((a, b) => a - b)
 }
 
-/**
- * Reads the rows of a dataset before given offsets.
- * @param ends end offset per slot; a slot that is not named has none
- * @param onRow gets every row, in order
- * @param onSlot is told when the rows of a slot are over
- * @throws EverseedError VERSION_BROKEN when the topic lost its beginning
- */
-export async function readRows(
-  { kafka, config, admin, codec }: Deployment,
+/** How the value of a row is read. */
+type Decode<Value> = (bytes: Buffer | null) => Value | Promise<Value>
+
+async function readWith<Value extends Pick<Sample, 'dataset'>>(
+  { kafka, config, admin }: Deployment,
   dataset: Dataset,
   ends: readonly number[],
-  onRow: (row: Row) => void,
-  onSlot: (slot: number) => void = () => {}
+  read: Decode<Value>,
+  onRow: (row: Row<Value>) => void,
+  onSlot: (slot: number) => void
 ): Promise<void> {
   const bounds = await admin.offsets(training.name)
   for (const slot of slotsOf(dataset, config.partitions)) {
@@ -48,12 +51,42 @@ export async function readRows(
       [{ topic: training.name, partition: slot, from: 0, to }],
       async records => {
         for (const { offset, value } of records) {
-          const read = codec.decode(training, value)
-          const sample = read instanceof Promise ? await read : read
+          const found = read(value)
+          const sample = found instanceof Promise ? await found : found
           if (sample.dataset === dataset.name) onRow({ slot, offset, sample })
         }
       }
     )
     onSlot(slot)
   }
+}
+
+/**
+ * Reads the rows of a dataset before given offsets.
+ * @param ends end offset per slot; a slot that is not named has none
+ * @param onRow gets every row, in order
+ * @param onSlot is told when the rows of a slot are over
+ * @throws EverseedError VERSION_BROKEN when the topic lost its beginning
+ */
+export async function readRows(
+  deployment: Deployment,
+  dataset: Dataset,
+  ends: readonly number[],
+  onRow: (row: Row) => void,
+  onSlot: (slot: number) => void = () => {}
+): Promise<void> {
+  const read: Decode<Sample> = bytes => deployment.codec.decode(training, bytes)
+  await readWith(deployment, dataset, ends, read, onRow, onSlot)
+}
+
+/** The same rows without their texts, several times as fast. */
+export async function readCounted(
+  deployment: Deployment,
+  dataset: Dataset,
+  ends: readonly number[],
+  onRow: (row: Row<Counted>) => void,
+  onSlot: (slot: number) => void = () => {}
+): Promise<void> {
+  const read: Decode<Counted> = bytes => deployment.codec.decodeFields(training, countedFields, bytes)
+  await readWith(deployment, dataset, ends, read, onRow, onSlot)
 }

@@ -7,8 +7,8 @@ import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { findDataset } from '../datasets.ts'
-import { createTally, type Manifest } from './manifest.ts'
-import { readRows, slotsOf } from './rows.ts'
+import { createDigest, createTally, type Manifest } from './manifest.ts'
+import { readCounted, slotsOf } from './rows.ts'
 
 /** How a version is named: `dataset@version`. */
 export function nameOf({ dataset, version }: Pick<Version, 'dataset' | 'version'>): string {
@@ -66,21 +66,18 @@ async function count(
   progress: (rows: number) => void
 ): Promise<{ manifest: Manifest; digest: string; parentDigest: string }> {
   const whole = createTally()
-  const before = createTally()
+  const before = createDigest()
   let rows = 0
-  await readRows(
+  await readCounted(
     deployment,
     dataset,
     ends,
     ({ slot, offset, sample }) => {
       whole.add(sample)
-      if (offset < (parent?.offsets[slot] ?? 0)) before.add(sample)
+      if (offset < (parent?.offsets[slot] ?? 0)) before.add(sample.id)
       if (++rows % 10_000 === 0) progress(rows)
     },
-    () => {
-      whole.nextSlot()
-      before.nextSlot()
-    }
+    () => whole.nextSlot()
   )
   return { manifest: whole.manifest(), digest: whole.digest(), parentDigest: before.digest() }
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { createCodec, DecodeError, EncodeError, encodeChecked, recordType } from '../../infra/codec.ts'
 import { datasets, deadLetters, samplesVerified, type Topic, topics } from '../../schemas/topics.ts'
+import { selfContained } from '../../schemas/load.ts'
 import type { Sample } from '../../schemas/types.ts'
 import { anyRecord } from '../helpers/arbitrary.ts'
 import * as make from '../helpers/records.ts'
@@ -180,4 +181,47 @@ test('a value that does not fit is refused with the names of its fields', () => 
   const { id: _id, ...torn } = one
   assert.throws(() => encodeChecked(codec, samplesVerified, torn), /not a Sample: field id/)
   assert.deepEqual(encodeChecked(codec, samplesVerified, one), codec.encode(samplesVerified, one))
+})
+
+describe('some fields of a record', () => {
+  const fields = ['id', 'dataset', 'cell', 'provenance'] as const
+
+  test('are what the whole record says, whoever wrote it, in any schema', async () => {
+    const own = codecOf()
+    // The same schema under the id of somebody else: it is asked for once.
+    const asked: number[] = []
+    const other = codecOf({ 7: selfContained('Sample') }, asked)
+    const type = recordType('Sample')
+    await fc.assert(
+      fc.asyncProperty(anyRecord('Sample').map(wellFormed), async value => {
+        fc.pre(type.isValid(value))
+        const frame = own.encode(samplesVerified, value as object)
+        const whole = own.decode(samplesVerified, frame) as Sample
+        const wanted = Object.fromEntries(fields.map(field => [field, whole[field]]))
+        const some = own.decodeFields(samplesVerified, fields, frame)
+        assert.ok(!(some instanceof Promise))
+        assert.deepEqual(structuredClone(some), structuredClone(wanted))
+        frame.writeInt32BE(7, 1)
+        const theirs = await other.decodeFields(samplesVerified, fields, frame)
+        assert.deepEqual(structuredClone(theirs), structuredClone(wanted))
+      }),
+      { numRuns: 60 }
+    )
+    assert.deepEqual(asked, [7])
+  })
+
+  test('of what cannot be decoded: the reason is the same', async () => {
+    const codec = codecOf()
+    const good = codec.encode(samplesVerified, one)
+    const unknown = Buffer.from(good)
+    unknown.writeInt32BE(9, 1)
+    const wrong: [Buffer | null, string][] = [
+      [null, 'no_value'],
+      [Buffer.from('{}'), 'malformed_frame'],
+      [good.subarray(0, 20), 'malformed_record'],
+      [unknown, 'unknown_schema']
+    ]
+    for (const [bytes, reason] of wrong)
+      await assert.rejects(async () => codec.decodeFields(samplesVerified, fields, bytes), { reason })
+  })
 })
