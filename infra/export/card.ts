@@ -17,7 +17,7 @@ export type Facts = {
   readonly floor: number
   readonly format: FormatName
   readonly validation: number
-  /** Of the rows that were read: those of the version but for retracted ones. */
+  /** Of the version as it was closed, retracted rows included. */
   readonly manifest: Manifest
   /** Rows of the version that were retracted since it was closed. */
   readonly retracted: number
@@ -192,7 +192,7 @@ export function cardOf(facts: Facts): string {
       [
         ['rows', manifest.rows],
         ['human-authored rows', manifest.human],
-        ['real share', share(manifest.human, manifest.rows)],
+        ['real share', manifest.real_share?.toFixed(3) ?? '-'],
         ['real share of the lowest prefix', manifest.smallest_prefix_share?.toFixed(3) ?? '-'],
         ['real share promised for every prefix', floor.toFixed(3)]
       ]

@@ -1,5 +1,4 @@
 /** Exporting a version: two passes over its rows, of which the first finds out what belongs together. */
-import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
@@ -8,6 +7,7 @@ import type { DiversityStat, Sample, Version } from '../../schemas/types.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { readTable } from '../tables.ts'
+import { createDigest } from '../versions/manifest.ts'
 import { readRows } from '../versions/rows.ts'
 import { manifestOf, nameOf } from '../versions/versions.ts'
 import { cardOf, type Facts, splitNames } from './card.ts'
@@ -55,8 +55,7 @@ const broken = (message: string): EverseedError => new EverseedError('VERSION_BR
 async function look(read: ReadRows, version: Version): Promise<Survey> {
   const seen = createSurvey()
   await read(seen.add)
-  const { rows } = seen.manifest()
-  const missing = manifestOf(version).rows - rows
+  const missing = manifestOf(version).rows - seen.rows()
   if (missing === 0 ? seen.digest() !== version.digest : missing < 0) {
     const name = nameOf(version)
     throw broken(
@@ -79,16 +78,16 @@ export async function writeExport(
 ): Promise<Exported> {
   const { version, floor, windows, pairs } = around
   const seen = await look(read, version)
-  const manifest = seen.manifest()
+  const manifest = manifestOf(version)
   const split = seen.families.split(validation)
   const { columns, write } = formats[format]
   const [train, held] = splitNames.map(name => createShards(folder.draft, name, columns, kinds, shard))
   const rows = { train: 0, validation: 0 }
   const counted = new Map<Reason, number>()
-  const again = createHash('sha256')
+  const again = createDigest()
   let number = 0
   await read(sample => {
-    again.update(`${sample.id}\n`)
+    again.add(sample.id)
     const validates = split.isValidation(number++)
     const row = write(sample, one => pairs?.take(one))
     if (typeof row === 'string') {
@@ -98,7 +97,7 @@ export async function writeExport(
     rows[validates ? 'validation' : 'train']++
     ;(validates ? held : train)!.add(row)
   })
-  if (again.digest('hex') !== seen.digest())
+  if (again.digest() !== seen.digest())
     throw broken(`rows of ${nameOf(version)} changed while it was exported: export it again`)
   // In the order the reasons are listed in, not in that of the rows.
   const leftOut = Object.fromEntries(
@@ -121,7 +120,7 @@ export async function writeExport(
     format,
     validation,
     manifest,
-    retracted: manifestOf(version).rows - manifest.rows,
+    retracted: manifest.rows - seen.rows(),
     rows,
     leftOut,
     split,
@@ -137,7 +136,7 @@ export async function writeExport(
   const name = nameOf(version)
   folder.publish([...files.map(file => file.name), 'README.md', 'croissant.json'], {
     export: { name, digest: version.digest, format, files: kinds, validation },
-    version: { ...version, manifest: manifestOf(version) },
+    version: { ...version, manifest },
     rows,
     left_out: leftOut,
     retracted,
@@ -148,7 +147,8 @@ export async function writeExport(
 }
 
 /**
- * Exports a version into a folder: shards, card, Croissant file and manifest. The same version gives the same bytes.
+ * Exports a version into a folder: shards, card, Croissant file and manifest. The same version gives the same bytes, unless
+ * rows of it were retracted in between: these are left out, whenever the version was closed.
  * @param out an empty folder, one that is not there yet, or the one the same export was written to
  * @param progress told the rows read so far, in both passes
  * @throws EverseedError UNKNOWN_NAME, EXPORT_REFUSED, FILE_UNWRITABLE, VERSION_BROKEN
@@ -173,18 +173,18 @@ export async function exportVersion(
   })
   let pairs: Pairs | undefined
   try {
+    const retracted = await readTable(deployment, retractions)
+    const gone = { has: (id: string) => retracted.has(`${dataset.name}/${id}`) }
     const runs = new Set(Object.keys(manifestOf(version).runs))
     const windows = await readWindows(deployment, version, runs)
     if (format === 'preference') {
-      const gone = await readTable(deployment, retractions)
-      const left = { has: (id: string) => gone.has(`${dataset.name}/${id}`) }
       const path = join(folder.draft, 'rejected.jsonl')
-      pairs = await readRejected(deployment, dataset, version.created_at, left, path)
+      pairs = await readRejected(deployment, dataset, version.created_at, gone, path)
     }
     let rows = 0
     const read: ReadRows = onRow =>
       readRows(deployment, dataset, version.offsets, ({ sample }) => {
-        onRow(sample)
+        if (!gone.has(sample.id)) onRow(sample)
         if (++rows % 10_000 === 0) progress(rows)
       })
     return await writeExport(read, folder, { version, floor: dataset.floor, windows, pairs }, options)

@@ -1,6 +1,6 @@
 /** A first look at the rows of an export: what its card says of them, and which of them are kin. */
 import type { Sample } from '../../schemas/types.ts'
-import { createTally, type Manifest } from '../versions/manifest.ts'
+import { createDigest } from '../versions/manifest.ts'
 import { createFamilies, type Families } from './families.ts'
 
 /** What the rows say of a model. */
@@ -17,7 +17,8 @@ export type ModelFacts = {
 /** Counts rows; its memory grows with their ids. */
 export type Survey = {
   add(sample: Sample): void
-  manifest(): Manifest
+  rows(): number
+  /** As that of a version. */
   digest(): string
   models(): ModelFacts[]
   /** Human rows whose licence nobody stated. */
@@ -29,18 +30,20 @@ export type Survey = {
 
 /** No rows. */
 export function createSurvey(): Survey {
-  const tally = createTally()
+  const ids = createDigest()
   const families = createFamilies()
   const models = new Map<
     string,
     { provider: string; family: string; terms: Set<string>; generations: Set<string>; rows: number }
   >()
+  let rows = 0
   let unlicensed = 0
   let repeated = 0
   return {
     families,
     add(sample) {
-      tally.add(sample)
+      rows++
+      ids.add(sample.id)
       families.add(sample)
       const { model_id, model_provider, model_family, output_terms, generation, license } = sample.provenance
       if (sample.epoch > 1) repeated++
@@ -58,8 +61,8 @@ export function createSurvey(): Survey {
       facts.generations.add(String(generation ?? 'unknown'))
       facts.rows++
     },
-    manifest: () => tally.manifest(),
-    digest: () => tally.digest(),
+    rows: () => rows,
+    digest: ids.digest,
     models: () =>
       Array.from(models, ([id, { terms, generations, ...facts }]) => ({
         id,

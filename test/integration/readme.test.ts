@@ -104,6 +104,7 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
     [/FROM collapse/, /source/],
     [/versions create/, /letters@1 is closed: \d+ rows/],
     [/sha256sum/, /^[0-9a-f]{64} /],
+    [/ export /, /letters@1 is exported to letters-1 as messages: \d+ rows/],
     [/models add/, /tuned-1 is registered/]
   ]
   for (const command of commands) {
