@@ -45,15 +45,23 @@ const clients = join(import.meta.dirname, '../integration/clients')
 /** Whether this machine has a Python that can make itself an environment; without it there is nothing to test with. */
 export const hasPython = spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0
 
-/** The Python with confluent-kafka and clickhouse-connect, installed at the first call. */
-export function python(): string {
-  const requirements = join(clients, 'requirements.txt')
-  const folder = cached('clients', requirements, dir => {
+/**
+ * A Python with packages, installed at the first call.
+ * @param kind clients: confluent-kafka and clickhouse-connect; loaders: Hugging Face datasets and mlcroissant
+ */
+export function python(kind: 'clients' | 'loaders' = 'clients'): string {
+  const requirements = join(clients, kind === 'clients' ? 'requirements.txt' : 'loaders.txt')
+  const folder = cached(kind, requirements, dir => {
     runOrThrow('python3', ['-m', 'venv', dir])
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
     runOrThrow(join(dir, 'bin/python'), pip)
   })
   return join(folder, 'bin/python')
+}
+
+/** Path of a program of docs/examples. */
+export function example(name: string): string {
+  return join(import.meta.dirname, '../../docs/examples', name)
 }
 
 /** Path of a script beside the tests. */
