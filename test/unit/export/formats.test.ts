@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { Type } from '../../../infra/export/columns.ts'
 import { reasons, toolCallsOf, turnsOf } from '../../../infra/export/conversation.ts'
 import { type Format, formatNames, formats, type Rejected } from '../../../infra/export/formats.ts'
+import { metadataColumns } from '../../../infra/export/metadata.ts'
 import type { Message, Sample } from '../../../schemas/types.ts'
 import { humanSample, message, provenance, sample, usage } from '../../helpers/records.ts'
 
@@ -176,6 +177,7 @@ test('metadata says everything else: provenance, cell, cost, verdicts, and the m
   }))
     assert.equal(rest[key], value, key)
   assert.deepEqual([rest['parent_ids'], rest['quoted_ids']], [['h1'], ['h2']])
+  assert.deepEqual(Object.keys(metadata), Object.keys(metadataColumns), 'in the order of the columns')
   // Every field of the provenance but the split, which is that of every row.
   for (const key of Object.keys(one.provenance)) assert.equal(key in metadata, key !== 'split', key)
 })
