@@ -19,6 +19,7 @@ const longest = [
   'cli/publish',
   'demo.test',
   'cli/alone',
+  'clients/training',
   'clickhouse/kills',
   'embedded/archives'
 ]

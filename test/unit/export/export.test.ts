@@ -233,6 +233,12 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
     new RegExp(versionOf(rows).digest)
   ])
     assert.match(card, words)
+  const warned = versionOf(rows)
+  const manifest = JSON.stringify({ ...JSON.parse(warned.manifest), warnings: ['an experiment'] })
+  assert.match(
+    (await run(rows, {}, { version: { ...warned, manifest } })).read('README.md'),
+    /^- Warning: an experiment$/m
+  )
   const free = rows.map(one => ({
     ...one,
     provenance: { ...one.provenance, license: one.run === '' ? 'CC-BY-4.0' : null }
