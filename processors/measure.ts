@@ -10,15 +10,14 @@ import {
   type HumanMemory,
   createHumanMemory,
   isStale,
-  minimumWindows,
   missingDocuments,
   remember,
   takeBand
 } from './measure/band.ts'
-import { referenceHalf, shuffleRank } from './measure/reservoir.ts'
 import { type Scope, humanText, inputOf, modelText, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
+import { minimumWindows, referenceHalf, shuffleRank } from './reservoir.ts'
 import { ofSplit, textOf } from './split.ts'
 
 /** Where a scope stands. Its text is not in here: a restart reads it again from `from` on. */

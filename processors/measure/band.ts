@@ -3,10 +3,15 @@ import { type PanelKey, panelKeys } from '../../metrics/keys.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type Measured, valueOf } from '../../metrics/result.ts'
-import { type HumanDocument, type Reservoir, createReservoir, stratified } from './reservoir.ts'
+import {
+  type HumanDocument,
+  type Reservoir,
+  createReservoir,
+  minimumWindows,
+  missingDocuments as missing,
+  stratified
+} from '../reservoir.ts'
 
-/** Fewer windows than this say nothing about their spread. */
-export const minimumWindows = 5
 /** A band is taken again when this share of its documents is new. */
 const staleShare = 0.1
 
@@ -98,14 +103,9 @@ function spreadOf(windows: readonly HumanWindow[]): Map<PanelKey, Spread> {
 }
 
 /**
- * How many more documents of the reference split a band needs, estimated from the documents' mean length.
+ * How many more documents of the reference split a band needs.
  * @param length tokens per document where there is no human text to take it from
  */
 export function missingDocuments({ budget, reservoir, band }: HumanMemory, length: number): number {
-  if (band !== undefined && band.windows.length >= minimumWindows) return 0
-  const { documents, tokens } = reservoir
-  const typical = tokens > 0 ? tokens / documents.length : length
-  const missing = Math.max(minimumWindows * budget - tokens, typical)
-  // Half of the reference split is set aside for what looks into the texts.
-  return 2 * Math.ceil(missing / Math.max(typical, 1))
+  return missing(reservoir, budget, band?.windows.length ?? 0, length)
 }

@@ -8,7 +8,7 @@ import * as fc from 'fast-check'
 import { createOffline } from '../../../infra/llm/offline.ts'
 import type { HumanMemory } from '../../../processors/measure/band.ts'
 import { remember } from '../../../processors/measure/band.ts'
-import type { HumanDocument } from '../../../processors/measure/reservoir.ts'
+import type { HumanDocument } from '../../../processors/reservoir.ts'
 import type { Queue, Queues } from '../../../processors/mix/waiting.ts'
 import type { SeedDocument } from '../../../processors/ports.ts'
 import {

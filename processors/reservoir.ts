@@ -2,17 +2,19 @@
  * The human documents a band is taken from: the band half of the reference split, a seeded shuffle of it, cut off where
  * it holds enough. Which documents are kept depends on what has arrived, never on the order it arrived in.
  */
-import { sha128 } from '../../schemas/identity.ts'
-import type { ReferenceText } from '../split.ts'
+import { sha128 } from '../schemas/identity.ts'
+import type { ReferenceText } from './split.ts'
 
 /** Windows' worth of text that is kept. */
 export const keptWindows = 40
+/** Fewer windows than this say nothing about their spread. */
+export const minimumWindows = 5
 
 /** A human document in memory. */
-export type HumanDocument = {
+export type HumanDocument<Text extends string = ReferenceText> = {
   readonly offset: number
   readonly topic: string
-  readonly text: ReferenceText
+  readonly text: Text
   readonly tokens: number
   /** Its place in the shuffle, 32 hex digits. */
   readonly rank: string
@@ -32,11 +34,11 @@ export function shuffleRank(id: string): string {
 }
 
 /** Documents by rank, with at most the tokens of {@link keptWindows} windows and one document. */
-export type Reservoir = {
+export type Reservoir<Text extends string = ReferenceText> = {
   /** Offers a document; false when others of lower rank fill the reservoir. */
-  add(document: HumanDocument): boolean
+  add(document: HumanDocument<Text>): boolean
   /** Lowest rank first. */
-  readonly documents: readonly HumanDocument[]
+  readonly documents: readonly HumanDocument<Text>[]
   readonly tokens: number
 }
 
@@ -44,9 +46,9 @@ export type Reservoir = {
  * An empty reservoir. Adding is logarithmic in comparisons.
  * @param budget tokens of a window
  */
-export function createReservoir(budget: number): Reservoir {
+export function createReservoir<Text extends string = ReferenceText>(budget: number): Reservoir<Text> {
   const capacity = budget * keptWindows
-  const documents: HumanDocument[] = []
+  const documents: HumanDocument<Text>[] = []
   let tokens = 0
 
   function place(rank: string): number {
@@ -84,9 +86,17 @@ export function createReservoir(budget: number): Reservoir {
  * document keeps its rank; where in its interval it lands is drawn from its hash, so that rare topics do not all meet
  * in the middle.
  */
-export function stratified(documents: readonly HumanDocument[]): HumanDocument[] {
-  const topics = Map.groupBy(documents, ({ topic }) => topic)
-  const placed: { at: number; document: HumanDocument }[] = []
+export function stratified<Text extends string>(
+  documents: readonly HumanDocument<Text>[]
+): HumanDocument<Text>[] {
+  // By hand: Node 20, which `everseed measure` runs on, has no Map.groupBy.
+  const topics = new Map<string, HumanDocument<Text>[]>()
+  for (const document of documents) {
+    const ofTopic = topics.get(document.topic)
+    if (ofTopic === undefined) topics.set(document.topic, [document])
+    else ofTopic.push(document)
+  }
+  const placed: { at: number; document: HumanDocument<Text> }[] = []
   for (const ofTopic of topics.values()) {
     for (const [index, document] of ofTopic.entries()) {
       // Other digits than those it was ranked by decide.
@@ -97,4 +107,25 @@ export function stratified(documents: readonly HumanDocument[]): HumanDocument[]
   return placed
     .toSorted((a, b) => a.at - b.at || (a.document.rank < b.document.rank ? -1 : 1))
     .map(({ document }) => document)
+}
+
+/**
+ * How many more documents of the reference a band needs, estimated from the documents' mean length; 0 where its windows
+ * are enough.
+ * @param reservoir the documents of the band half
+ * @param budget tokens of a window
+ * @param windows how many windows the documents filled
+ * @param length tokens per document where there is no human text to take it from
+ */
+export function missingDocuments(
+  { documents, tokens }: { readonly documents: readonly unknown[]; readonly tokens: number },
+  budget: number,
+  windows: number,
+  length: number
+): number {
+  if (windows >= minimumWindows) return 0
+  const typical = tokens > 0 ? tokens / documents.length : length
+  const missing = Math.max(minimumWindows * budget - tokens, typical)
+  // Half of the reference is set aside for what looks into the texts.
+  return 2 * Math.ceil(missing / Math.max(typical, 1))
 }
