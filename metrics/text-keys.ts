@@ -44,3 +44,27 @@ export const textKeys = [
 
 /** Key of a metric of texts. */
 export type TextKey = (typeof textKeys)[number]
+
+/** Those to look at first, in this order: they move early in a collapse, or say what moved. */
+export const glanceKeys = [
+  'types',
+  'missing_mass',
+  'heaps_beta',
+  'tail_types_kept',
+  'tail_mass',
+  'novel_type_share',
+  'distinct_2_inter',
+  'entropy_1',
+  'compression_ratio',
+  'self_repetition_4',
+  'mean_cosine',
+  'vendi_q2',
+  'log_ppl_sd',
+  'length_mean'
+] as const satisfies readonly TextKey[]
+
+/** All of them, those to look at first in front. */
+export const orderedKeys: readonly TextKey[] = [
+  ...glanceKeys,
+  ...textKeys.filter(key => !(glanceKeys as readonly TextKey[]).includes(key))
+]
