@@ -1,15 +1,15 @@
 /** What every command starts from: the configuration, completed by what a running `up` left in the data folder. */
-import { open } from 'node:fs/promises'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { Log } from '../../processors/contract.ts'
 import { type Config, dataDirOf, partSettings, readConfig } from '../config.ts'
 import { createCodec } from '../codec.ts'
 import { connect, type Deployment } from '../deployment.ts'
 import { createLog } from '../log.ts'
-import type { Line } from '../publish.ts'
 import { readOnly } from '../registry.ts'
 import { type Endpoints, readEndpoints } from '../up.ts'
 import { isAlive } from '../embedded/identity.ts'
+
+export { countOf, linesOf, reasonOf } from '../bytes.ts'
 
 /** The running `up` of a data folder, if it lives. */
 export function runningUp(dataDir: string): Endpoints | undefined {
@@ -99,97 +99,4 @@ export async function withReader<Result>(
   return await withDeployment((deployment, config) =>
     work({ ...deployment, codec: createCodec(readOnly(deployment.registry)) }, config)
   )
-}
-
-/** A line longer than this many bytes is no line of a JSON file: no topic takes a record of that size. */
-const longestLine = 16 * 1024 * 1024
-
-const newline = 10
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-/** A line as text, or what is wrong with its bytes. */
-function decodeLine(number: number, bytes: Buffer): Line {
-  if (bytes.length > longestLine) {
-    const text = bytes.toString('latin1', 0, 200)
-    return { number, text, problem: `longer than ${longestLine / 1024 / 1024} MiB: is this JSON lines?` }
-  }
-  try {
-    // The decoder drops a byte order mark, which only the first line of a file may have.
-    const text = utf8.decode(bytes)
-    return { number, text: text.endsWith('\r') ? text.slice(0, -1) : text }
-  } catch {
-    return { number, text: bytes.toString(), problem: 'not UTF-8: convert the file first (iconv -t UTF-8)' }
-  }
-}
-
-/**
- * The lines of a file, numbered from 1; `-` is standard input. Only a line feed ends a line, with or without a carriage
- * return before it: JSON may hold every other separator of Unicode as it is.
- * @throws EverseedError FILE_UNREADABLE
- */
-export async function* linesOf(path: string): AsyncGenerator<Line> {
-  const unreadable = (cause: unknown): EverseedError =>
-    new EverseedError('FILE_UNREADABLE', `${path} cannot be read: ${reasonOf(cause)}`, { cause })
-  let input: AsyncIterable<Buffer> = process.stdin
-  if (path !== '-') {
-    try {
-      // Opening first: an error of a stream that nobody reads yet would go unheard.
-      input = (await open(path)).createReadStream({ highWaterMark: 256 * 1024 })
-    } catch (cause) {
-      throw unreadable(cause)
-    }
-  }
-  let number = 0
-  let parts: Buffer[] = []
-  let held = 0
-  const hold = (part: Buffer): void => {
-    // Of a line that is refused anyway only the beginning is kept.
-    if (held <= longestLine) parts.push(part)
-    held += part.length
-  }
-  const line = (): Line => {
-    const bytes = Buffer.concat(parts)
-    parts = []
-    held = 0
-    return decodeLine(++number, bytes)
-  }
-  try {
-    for await (const chunk of input) {
-      let from = 0
-      for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
-        hold(chunk.subarray(from, end))
-        yield line()
-        from = end + 1
-      }
-      if (from < chunk.length) hold(chunk.subarray(from))
-    }
-  } catch (cause) {
-    if (cause instanceof Error && 'errno' in cause) throw unreadable(cause)
-    throw cause
-  }
-  if (held > 0) yield line()
-}
-
-/**
- * The number given to an option.
- * @throws EverseedError CONFIG_INVALID when it is no positive whole number
- */
-export function countOf(option: string, text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new EverseedError('CONFIG_INVALID', `${option} ${text}: give a positive whole number`)
-  return Number(text)
-}
-
-/** What the system says about a file, in words. */
-export function reasonOf(cause: unknown): string {
-  const { code, message } = cause as { code?: string; message: string }
-  const words: Record<string, string> = {
-    ENOENT: 'there is no such file or folder',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'part of the path is not a folder',
-    EACCES: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'no space is left on the device'
-  }
-  return (code && words[code]) ?? message
 }
