@@ -1,6 +1,8 @@
 /** What is made from code: the types of the records, the flow in the README, the pages of topics and settings. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { textDocs } from '../metrics/text-docs.ts'
+import { glanceKeys, textKeys } from '../metrics/text-keys.ts'
 import { typesSource } from '../schemas/generate.ts'
 import { topics, type Topic } from '../schemas/topics.ts'
 import { environment, legalValues } from './config.ts'
@@ -89,6 +91,20 @@ export function settingsTable(): string {
   ].join('\n')
 }
 
+/** The keys of `everseed measure` as a Markdown table, those to look at first in bold. */
+export function metricsTable(): string {
+  const glance: readonly string[] = glanceKeys
+  return [
+    '| key | what it is | when texts narrow |',
+    '|---|---|---|',
+    ...textKeys.map(key => {
+      const { doc, narrow } = textDocs[key]
+      const name = glance.includes(key) ? `**\`${key}\`**` : `\`${key}\``
+      return `| ${name} | ${cell(doc)} | ${narrow === 'size' ? '' : narrow} |`
+    })
+  ].join('\n')
+}
+
 /** A document with the text between `<!-- name -->` and `<!-- /name -->` replaced. */
 export function replaced(document: string, name: string, text: string): string {
   const pattern = new RegExp(`(<!-- ${name} -->\\n)[^]*?(<!-- /${name} -->)`)
@@ -101,11 +117,13 @@ export function generatedFiles(): { path: string; text: string }[] {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const topicsPage = readFileSync(join(root, 'docs/topics.md'), 'utf8')
   const settingsPage = readFileSync(join(root, 'docs/settings.md'), 'utf8')
+  const measurePage = readFileSync(join(root, 'docs/measure.md'), 'utf8')
   return [
     { path: join(root, 'schemas/types.ts'), text: typesSource() },
     { path: join(root, 'README.md'), text: replaced(readme, 'flow', flow()) },
     { path: join(root, 'docs/topics.md'), text: replaced(topicsPage, 'topics', topicTable()) },
-    { path: join(root, 'docs/settings.md'), text: replaced(settingsPage, 'settings', settingsTable()) }
+    { path: join(root, 'docs/settings.md'), text: replaced(settingsPage, 'settings', settingsTable()) },
+    { path: join(root, 'docs/measure.md'), text: replaced(measurePage, 'metrics', metricsTable()) }
   ]
 }
 

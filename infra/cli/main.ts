@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { versionsCommands } from './version-commands.ts'
+import { addMeasure } from './measure-command.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -217,6 +218,8 @@ program
     const { metrics } = await import('./sql.ts')
     await metrics(options as never)
   })
+
+addMeasure(program)
 
 program
   .command('sql')

@@ -100,6 +100,7 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
     [/ status$/, /deduplicate\s+running/],
     [/subscribe training --follow/, /"messages":\[/],
     [/ metrics$/, /stage/],
+    [/ measure /, /400 documents[^]*\nat a glance\t/],
     [/FROM funnel/, /letters-1/],
     [/FROM collapse/, /source/],
     [/versions create/, /letters@1 is closed: \d+ rows/],

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { test } from 'node:test'
-import { flow, generatedFiles, replaced, settingsTable, topicTable } from '../../infra/docs.ts'
+import { flow, generatedFiles, metricsTable, replaced, settingsTable, topicTable } from '../../infra/docs.ts'
 import { environment } from '../../infra/config.ts'
 import { processorNames } from '../../infra/processors.ts'
+import { glanceKeys, textKeys } from '../../metrics/text-keys.ts'
 import { topics } from '../../schemas/topics.ts'
 
 test('what is generated is what is committed; npm run generate writes it', () => {
@@ -18,6 +19,18 @@ test('the flow names every processor, the tables every topic and every setting',
   for (const name of processorNames) assert.match(flow(), new RegExp(`\\b${name}\\b`))
   for (const { name } of topics) assert.ok(topicTable().includes(`| \`${name}\` |`), name)
   for (const name of Object.keys(environment)) assert.ok(settingsTable().includes(`| \`${name}\` |`), name)
+})
+
+test('the table of metrics has every key once, those to look at first in bold', () => {
+  const names = [...metricsTable().matchAll(/^\| (\**)`(\w+)`\1 \|/gm)]
+  assert.deepEqual(
+    names.map(([, , key]) => key),
+    [...textKeys]
+  )
+  assert.deepEqual(
+    names.flatMap(([, bold, key]) => (bold === '**' ? [key!] : [])).toSorted(),
+    [...glanceKeys].toSorted()
+  )
 })
 
 test('the table of settings has their defaults and bounds, and the variables of others that are read', () => {

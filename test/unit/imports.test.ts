@@ -58,7 +58,14 @@ const places: Readonly<Record<string, readonly string[]>> = {
   avsc: ['infra/codec.ts'],
   'cli-progress': ['infra/cli/output.ts'],
   'cli-table3': ['infra/cli/output.ts'],
-  commander: ['infra/main.ts', 'infra/cli/main.ts', 'infra/cli/version-commands.ts'],
+  commander: [
+    'infra/main.ts',
+    'infra/cli/main.ts',
+    'infra/cli/version-commands.ts',
+    'infra/cli/measure-command.ts'
+  ],
+  'd3-scale': ['infra/measure/chart.ts'],
+  'd3-shape': ['infra/measure/chart.ts'],
   'ffi-rs': ['infra/embedded/'],
   'hyparquet-writer': ['infra/export/parquet.ts'],
   kafkajs: ['infra/kafka/'],

@@ -52,6 +52,21 @@ test('every command has a help with all its options, and help goes to stdout', a
       /--json/
     ],
     metrics: [/--run/, /--stage/, /--json/],
+    measure: [
+      /<file> \[other\]/,
+      /--reference/,
+      /--seed/,
+      /--by/,
+      /--field/,
+      /--split/,
+      /--window/,
+      /--self-bleu-sample/,
+      /--plot/,
+      /--json/,
+      /NO_DATA/,
+      /Welch's interval/,
+      /drawing documents with\s+replacement would itself lose rare words/
+    ],
     sql: [/--json/, /collapse, sources, funnel, mix_ratio, spend/],
     deadletters: [/list/, /replay/],
     'deadletters list': [/--limit/, /--reason/, /--json/],
