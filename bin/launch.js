@@ -12,6 +12,9 @@ const modules = join(root, 'node_modules')
 /** Two lines: hash of the lock file that was installed, and `all` or `omit` for the optional parts. */
 const mark = join(modules, '.everseed-installed')
 const neededNode = 24
+/** Compiled, what looks at nothing but files and at its help runs on this one. */
+const modestNode = [20, 12]
+const modest = new Set([undefined, 'measure', 'help', '--help', '-h', '--version', '-V'])
 
 function fail(message) {
   process.stderr.write(`everseed: ${message}\n`)
@@ -220,16 +223,32 @@ async function runNpm(omit) {
   return end
 }
 
-/** Path of a Node that runs TypeScript: this one, or the one among the packages. */
+function isNode(major, minor) {
+  const [ownMajor, ownMinor] = process.versions.node.split('.').map(Number)
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor)
+}
+
+/** The script, and whether it is compiled: a package from the registry holds no TypeScript. */
+function findScript(script) {
+  const path = join(root, script)
+  const compiled = join(root, 'dist', script.replace(/\.ts$/, '.js'))
+  return existsSync(path) || !existsSync(compiled) ? { path } : { path: compiled, compiled: true }
+}
+
+/** Path of a Node that runs everything: this one, or the one among the packages. */
 function findNode() {
-  if (Number(process.versions.node.split('.')[0]) >= neededNode) return process.execPath
+  if (isNode(neededNode, 0)) return process.execPath
   const os = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${os}-${process.arch}`
-  const path = join(modules, name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-  if (existsSync(path)) return path
+  // As a package of another project, its own packages lie beside it.
+  for (const folder of [modules, dirname(root)]) {
+    const path = join(folder, name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+    if (existsSync(path)) return path
+  }
+  const again = existsSync(join(root, 'package-lock.json')) ? 'run npm ci' : 'install everseed'
   return fail(
     `needs Node ${neededNode} or newer and runs on ${process.version}; the npm package ${name}, an optional dependency that brings ` +
-      `it on Linux and Windows, is not there. Install Node ${neededNode} from https://nodejs.org, or run npm ci without --omit=optional`
+      `it on Linux and Windows, is not there. Install Node ${neededNode} from https://nodejs.org, or ${again} without --omit=optional`
   )
 }
 
@@ -256,9 +275,10 @@ function compileCache() {
  */
 export async function launch(script, args) {
   await install()
-  const node = findNode()
+  const { path, compiled } = findScript(script)
+  const node = compiled && modest.has(args[0]) && isNode(...modestNode) ? process.execPath : findNode()
   const cache = compileCache()
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', path, ...args], {
     stdio: 'inherit',
     env: {
       ...process.env,

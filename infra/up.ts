@@ -1,6 +1,6 @@
 /** `everseed up`: the embedded parts and every processor, supervised, on one data folder. */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join, resolve as absolute } from 'node:path'
+import { extname, join, resolve as absolute } from 'node:path'
 import type { Log } from '../processors/contract.ts'
 import type { Config } from './config.ts'
 import { connect, warmCoordinators } from './deployment.ts'
@@ -101,7 +101,7 @@ async function startProcessor(
   health: Map<string, string>,
   early: ((child: Spawned) => void) | undefined
 ): Promise<Spawned> {
-  const main = join(import.meta.dirname, 'cli/main.ts')
+  const main = join(import.meta.dirname, `cli/main${extname(import.meta.filename)}`)
   const args = [...processorFlags, main, 'run', name]
   const child = spawnChild(process.execPath, args, logFile, { ipc: true, env })
   early?.(child)

@@ -18,6 +18,7 @@ const longest = [
   'cli/pipeline',
   'cli/publish',
   'demo.test',
+  'package.test',
   'cli/alone',
   'clients/training',
   'clickhouse/kills',

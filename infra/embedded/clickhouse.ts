@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { type Spawned, spawnChild, waitReady } from './child.ts'
 import { engineArguments, engineUsers, stopStatement, writeConfiguration } from './clickhouse-config.ts'
@@ -97,7 +97,7 @@ export function engineChild(
     }
     const args = [
       '--disable-warning=ExperimentalWarning',
-      join(import.meta.dirname, 'clickhouse-child.ts'),
+      join(import.meta.dirname, `clickhouse-child${extname(import.meta.filename)}`),
       dir,
       String(ports.http)
     ]
