@@ -20,7 +20,8 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   idle: async () => (await import('./idle.ts')).idle,
   start: async () => (await import('./start.ts')).start,
   timer: async () => (await import('./timer.ts')).timer,
-  providers: async () => (await import('./providers.ts')).providers
+  providers: async () => (await import('./providers.ts')).providers,
+  panel: async () => (await import('./panel.ts')).panel
 }
 
 const { values } = parseArgs({
