@@ -3,7 +3,6 @@ import { compressionBudget, compressionRatio } from './compression-ratio.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { dimensions, featuresId } from './features.ts'
 import { frechetDistance } from './frechet.ts'
-import { countsOfIds, encode } from './grams.ts'
 import { hdd } from './hdd.ts'
 import { heapsFit } from './heaps-fit.ts'
 import { herdanC } from './herdan-c.ts'
@@ -12,6 +11,7 @@ import { interquartileRange } from './interquartile-range.ts'
 import { jsDivergence } from './js-divergence.ts'
 import type { PanelKey } from './keys.ts'
 import { klDivergence } from './kl-divergence.ts'
+import { type Lexicon, createLexicon } from './lexicon.ts'
 import { logPerplexity } from './log-perplexity.ts'
 import { mattr } from './mattr.ts'
 import { meanCosine } from './mean-cosine.ts'
@@ -97,19 +97,29 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
   const human = reference && ('counts' in reference ? reference : createReference(reference))
   const others: Others = { human, seed: seed && new Set(seed.flatMap(words)), band: band?.map(words) }
   return texts => {
-    const documents = texts.map(words)
+    const lexicon = createLexicon()
+    const perplexities: number[] = []
+    // Words as strings are kept of the samples alone: those of a whole file would be larger than the file.
+    const sample: string[][] = []
+    for (const text of texts) {
+      const tokens = words(text)
+      lexicon.add(tokens)
+      if (sample.length < Math.max(selfBleuSample, kernelSample)) sample.push(tokens)
+      const value = human?.model && valueOf(logPerplexity(human.model, tokens))
+      if (value !== undefined) perplexities.push(value)
+    }
     const results: Record<TextKey, Measured> = {
       ...panelOf(texts),
-      ...lexical(documents, human),
+      ...lexical(lexicon, human),
       ngram_diversity_4: ngramDiversity(texts),
       compression_ratio: compressionRatio(texts),
       compression_ratio_80k: compressionRatio(texts, compressionBudget),
-      self_bleu_4: selfBleu(documents.slice(0, selfBleuSample)),
+      self_bleu_4: selfBleu(sample.slice(0, selfBleuSample)),
       rouge_l: rougeL(texts.slice(0, rougeSample).map(rougeTokens)),
-      ...diversity(documents.slice(0, kernelSample)),
-      ...comparison(documents, others),
+      ...diversity(sample.slice(0, kernelSample)),
+      ...comparison(lexicon.counts(), others),
       frechet_distance: frechet(texts, human),
-      ...perplexity(documents, human)
+      ...perplexity(perplexities, human)
     }
     const metrics: Partial<Record<TextKey, number>> = {}
     const missing: Partial<Record<TextKey, string>> = {}
@@ -138,14 +148,13 @@ function panelOf(texts: readonly string[]): Record<PanelKey, Measured> {
 }
 
 /** What one pass over the words gives beside the panel. */
-function lexical(documents: readonly (readonly string[])[], human: Reference | undefined) {
-  const { pooled, types, documents: encoded } = encode(documents)
-  const spectrum = spectrumOf(countsOfIds(pooled, types))
+function lexical(lexicon: Lexicon, human: Reference | undefined) {
+  const pooled = lexicon.pooled()
+  const spectrum = spectrumOf(lexicon.counts().values())
   const occurrences = occurrencesOf(pooled)
   const firsts: number[] = []
   for (const [at, before] of occurrences.previous.entries()) if (before < 0) firsts.push(at)
   const heaps = heapsFit(firsts, pooled.length)
-  const spans = encoded.map(ids => ids.length)
   return {
     heaps_fit_k: heaps.k,
     heaps_fit_beta: heaps.beta,
@@ -153,11 +162,11 @@ function lexical(documents: readonly (readonly string[])[], human: Reference | u
     yule_k: yuleK(spectrum),
     simpson_d: simpsonD(spectrum),
     hdd_42: hdd(spectrum),
-    mattr_50: perDocument(spans, 50, (from, to) => mattr(occurrences, 50, from, to)),
-    mattr_100: perDocument(spans, 100, (from, to) => mattr(occurrences, 100, from, to)),
+    mattr_50: perDocument(lexicon.lengths, 50, (from, to) => mattr(occurrences, 50, from, to)),
+    mattr_100: perDocument(lexicon.lengths, 100, (from, to) => mattr(occurrences, 100, from, to)),
     mattr_50_pooled: mattr(occurrences, 50),
     mattr_100_pooled: mattr(occurrences, 100),
-    mtld: perDocument(spans, shortestMtld, (from, to) => mtldWithin(occurrences, from, to)),
+    mtld: perDocument(lexicon.lengths, shortestMtld, (from, to) => mtldWithin(occurrences, from, to)),
     mtld_pooled: mtld(occurrences),
     ead_1: human
       ? expectationAdjustedDistinct(spectrum.types, spectrum.tokens, human.counts.size)
@@ -206,12 +215,11 @@ function diversity(documents: readonly (readonly string[])[]) {
 }
 
 /** How the words compare with those of human texts. */
-function comparison(documents: readonly (readonly string[])[], { human, seed, band }: Others) {
+function comparison(counts: ReadonlyMap<string, number>, { human, seed, band }: Others) {
   type Metric = (of: ReadonlyMap<string, number>) => Measured
   const kept: Metric = of => (human ? tailTypesKept(of, human.tail) : undefinedBecause(noReference))
   const mass: Metric = of => (human ? tailMass(of, human.tail) : undefinedBecause(noReference))
   const novel: Metric = of => (seed ? novelTypeShare(of, seed) : undefinedBecause('no seed texts'))
-  const counts = countsOf(documents.flat())
   const windows = humanWindows(band ?? [], totalOf(counts))
   const ratio = (metric: Metric): Measured =>
     band ? humanRatio(metric(counts), windows.map(metric)) : undefinedBecause('no human band texts')
@@ -237,26 +245,21 @@ function humanWindows(band: readonly (readonly string[])[], tokens: number): Map
 /** Distance of the hashed features from those of as many human documents. */
 function frechet(texts: readonly string[], human: Reference | undefined): Measured {
   if (!human) return undefinedBecause(noReference)
-  const vectors = texts.flatMap(toVectors())
-  const size = Math.min(vectors.length, human.features.length)
+  const vectorsOf = toVectors()
   const sums = createVectorSums(dimensions)
-  for (const vector of vectors.slice(0, size)) addVector(sums, vector)
-  return frechetDistance(sums, human.sums(size))
+  for (const text of texts) {
+    if (sums.count === human.features.length) break
+    for (const vector of vectorsOf(text)) addVector(sums, vector)
+  }
+  return frechetDistance(sums, human.sums(sums.count))
 }
 
 /** How probable the documents are under the model of the human texts. */
-function perplexity(documents: readonly (readonly string[])[], human: Reference | undefined) {
-  const model = human?.model
-  const values = model
-    ? documents.flatMap(document => {
-        const value = valueOf(logPerplexity(model, document))
-        return value === undefined ? [] : [value]
-      })
-    : []
+function perplexity(values: readonly number[], human: Reference | undefined) {
   const kept = trimmed(values)
   const some = (metric: Measured): Measured => {
     if (!human) return undefinedBecause(noReference)
-    return model ? metric : undefinedBecause('the reference has no words')
+    return human.model ? metric : undefinedBecause('the reference has no words')
   }
   return {
     log_ppl_mean: some(mean(values)),
