@@ -1,4 +1,5 @@
 /** Datasets: what training jobs consume. Their settings are fixed with the first recipe that names them. */
+import { mixText, parseMix } from '../processors/mixing.ts'
 import type { Recipe } from '../processors/recipe.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { datasets } from '../schemas/topics.ts'
@@ -17,7 +18,7 @@ function datasetOf(recipe: Recipe): Dataset {
     split_audit: split.audit,
     floor,
     max_generation: recipe.mix.max_generation,
-    mix: '{}',
+    mix: mixText(recipe.mix),
     signing: false,
     window: recipe.window,
     created_at: microseconds()
@@ -31,7 +32,10 @@ function datasetOf(recipe: Recipe): Dataset {
 export async function ensureDataset(deployment: Deployment, recipe: Recipe): Promise<Dataset> {
   const wanted = datasetOf(recipe)
   /** @throws EverseedError RUN_CONFLICT */
-  const checked = (found: Dataset): Dataset => {
+  const checked = (entry: Dataset): Dataset => {
+    // What an entry leaves out is the default.
+    const mix = parseMix(entry.mix)
+    const found = mix ? { ...entry, mix: JSON.stringify(mix) } : entry
     const fixed = [
       'shards',
       'split_seed',
@@ -39,10 +43,11 @@ export async function ensureDataset(deployment: Deployment, recipe: Recipe): Pro
       'split_audit',
       'floor',
       'max_generation',
+      'mix',
       'window'
     ] as const
     const different = fixed.filter(field => found[field] !== wanted[field])
-    if (different.length === 0) return found
+    if (different.length === 0) return entry
     const list = different
       .map(field => `${field} is ${found[field]}, the recipe says ${wanted[field]}`)
       .join('; ')

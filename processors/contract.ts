@@ -7,6 +7,7 @@ import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
 import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../schemas/types.ts'
 import type { Journal, OfflineModels, Providers } from './ports.ts'
+import type { MixSettings } from './mixing.ts'
 import type { Recipe } from './recipe.ts'
 
 /** A record as a processor sees it. `input` says which declared input it came from. */
@@ -58,10 +59,17 @@ export type Tables = {
   /** The run's recipe, parsed once. */
   recipe(run: string): Recipe | undefined
   dataset(name: string): Dataset | undefined
+  /** What a dataset's rows are mixed of, parsed once; undefined: there is no such dataset, or it does not fit its schema. */
+  mix(dataset: string): MixSettings | undefined
   /** A revision of a model; without one the newest. */
   model(id: string, revision?: string): Model | undefined
-  /** The word in force for a run: operator before guard until it expires; wider scopes after narrower. */
+  /**
+   * The word in force for a run: operator before guard until it expires; wider scopes after narrower, and a warning after
+   * words that say whether to go on.
+   */
   control(run: string): Control | undefined
+  /** The last word of an author about a scope, taken back or not. */
+  word(scope: string, author: string): Control | undefined
   runs(): IterableIterator<Run>
   /** Why a text left the dataset; undefined: it did not. */
   retraction(dataset: string, id: string): Retraction | undefined

@@ -1,4 +1,7 @@
-/** Watches runs: counts what is settled, ends what is complete, stops what is over budget or failing. */
+/**
+ * Watches runs: counts what is settled, ends what is complete, stops what is over budget or failing. What the mixer says
+ * is missing it says to everybody.
+ */
 import {
   control,
   deadLetters,
@@ -11,6 +14,7 @@ import {
 } from '../schemas/topics.ts'
 import type { Control, Generation, Prompt, Run } from '../schemas/types.ts'
 import { defineProcessor, memory, type Output } from './contract.ts'
+import { createShortageWatch } from './guard/shortage.ts'
 import type { Recipe } from './recipe.ts'
 
 /** Samples of one attempt: asked for, begun (their generation was seen, or never will come), settled. */
@@ -95,7 +99,7 @@ export function stopFor(books: Books, recipe: Recipe): { state: string; reason: 
 
 export const guard = defineProcessor({
   name: 'guard',
-  doc: 'ends complete runs; stops a run that is over budget or whose calls fail',
+  doc: 'ends complete runs; stops a run that is over budget or whose calls fail; says what the mix lacks',
   inputs: {
     prompts,
     generations,
@@ -115,6 +119,7 @@ export const guard = defineProcessor({
     const booksOf = (run: string): Books => state.books.get(run) ?? blank
     /** Revision of the last word this instance wrote about the end of a run. */
     const said = new Map<string, number>()
+    const shortage = createShortageWatch(tables, now, log)
     const runOf = (key: string): string => key.slice(0, key.indexOf('|'))
     /** Prompts of ended runs, to be forgotten little by little. */
     const over: string[] = []
@@ -201,7 +206,7 @@ export const guard = defineProcessor({
 
     /** A run ends when publishing is closed, all its prompts were seen, and every sample asked for is settled. */
     const endOf = (run: Run): Output[] => {
-      if (run.state !== 'draining' || !homeOf(run)) return []
+      if (run.state !== 'draining') return []
       const books = booksOf(run.id)
       // Somebody closed a run that had ended: the table must not go back on it.
       if (books.ended) return run.revision < (said.get(run.id) ?? 0) ? [] : [ending(run)]
@@ -211,6 +216,20 @@ export const guard = defineProcessor({
       log.info({ run: run.id, ...books, calls: undefined, levels: undefined }, `run ${run.id} has ended`)
       return [ending(run)]
     }
+
+    /** Passes on what the mixer says of the datasets of some runs. */
+    const shortages = (own: readonly Run[]): Output[] =>
+      [...new Set(own.map(({ dataset }) => dataset))].flatMap(dataset => {
+        const news = shortage.wordOf(dataset)
+        const stops = shortage.stopsOf(
+          dataset,
+          own.filter(run => run.dataset === dataset)
+        )
+        return [
+          ...(news ? [out('control', `${news.scope}|guard`, news)] : []),
+          ...stops.flatMap(({ run, reason }) => stopIfDue(run, { state: 'STOP_MIX', reason }))
+        ]
+      })
 
     const forget = (): void => {
       for (const key of over.splice(-forgottenAtOnce)) state.prompts.forget(key)
@@ -275,7 +294,8 @@ export const guard = defineProcessor({
       },
       tick() {
         forget()
-        return emit(...[...tables.runs()].flatMap(endOf))
+        const own = [...tables.runs()].filter(homeOf)
+        return emit(...shortages(own), ...own.flatMap(endOf))
       }
     }
   }

@@ -1,41 +1,21 @@
 /**
- * Lays human and verified samples down in one stream whose every prefix holds the real share.
- * Human samples wait for verified ones to be interleaved with; once every run of the dataset has ended the rest follows.
+ * Lays human and verified samples down in one stream whose every prefix holds the real share, and what else its dataset
+ * promises. Human samples wait for verified ones to be interleaved with; once every run of the dataset has ended the rest
+ * follows. Where a row would break a promise the mixer waits, and says what is missing.
  */
-import { samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
-import type { Sample } from '../schemas/types.ts'
+import { control, samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
 import { defineProcessor, memory, type Output, type Processor } from './contract.ts'
-import { createQueues, firstOf, isStarved, type Queue, type Room } from './mix/waiting.ts'
-import { type Row, rowOf } from './split.ts'
-
-/** Kinds of waiting samples: real ones pay for the places of the others. */
-type Kind = 'real' | 'other' | 'verified'
-type Input = 'human' | 'verified'
-type Lane = Readonly<Record<Kind, Queue<Input>>>
-
-/**
- * What is remembered of a dataset in a slot: rows laid down, real ones among them, and per kind the offset of the first
- * sample that still waits (null: none). Waiting samples are read again from there, so they are stored once.
- */
-type Laid = {
-  readonly rows: number
-  readonly real: number
-  readonly from: Readonly<Record<Kind, number | null>>
-}
-
-const none: Laid = { rows: 0, real: 0, from: { real: null, other: null, verified: null } }
-
-const kinds: readonly Kind[] = ['real', 'other', 'verified']
+import { createLane, type Laid, type Lane, nothingLaid } from './mix/lane.ts'
+import { type Input, obstacle, planOf, unwanted, withRow } from './mix/plan.ts'
+import { isOver, taking } from './mix/quota.ts'
+import { type Said, shortageOf, wordOf } from './mix/shortage.ts'
+import { createQueues, firstOf, isStarved, type Room } from './mix/waiting.ts'
+import { rowOf } from './split.ts'
 
 const MiB = 1024 * 1024
 const defaultRoom: Room = { all: 64 * MiB, each: 8 * MiB, offsets: 5000 }
 /** Laid down at once, about, in characters: what one transaction takes even where a character is three bytes. */
 const mostLaid = MiB
-
-/** Real: written by a person and only by a person. Edits count from a later version on; unknown never does. */
-export function isReal(sample: Sample): boolean {
-  return sample.provenance.origin === 'HUMAN_AUTHORED'
-}
 
 /**
  * The mixer with a given room.
@@ -46,26 +26,32 @@ export const mixer = (room: Room): Processor =>
     name: 'mix',
     doc: 'interleaves human and verified samples so that every prefix holds the real share',
     inputs: { human: samplesHuman, verified: samplesVerified },
-    outputs: { laid: training },
-    drops: ['not_seed', 'forbidden_terms', 'too_deep', 'unknown_generation'],
-    state: { datasets: memory<Laid>() },
-    create: ({ state, tables, position, reread, soon, log, out, emit, drop }) => {
+    outputs: { laid: training, word: control },
+    drops: [
+      'not_seed',
+      'no_human_text',
+      'forbidden_terms',
+      'too_deep',
+      'unknown_generation',
+      'thinned',
+      'over_quota'
+    ],
+    state: { datasets: memory<Laid>(), said: memory<Said>() },
+    create: ({ slot, state, tables, position, reread, soon, now, log, out, emit, drop, reject }) => {
       const queues = createQueues<Input>(room, reread, soon, log)
       const lanes = new Map<string, Lane>()
-      const laneOf = (dataset: string): Lane => {
+      const laneOf = (dataset: string): Lane | undefined => {
+        const settings = tables.mix(dataset)
         let lane = lanes.get(dataset)
-        if (!lane) {
-          lane = {
-            real: queues.queue('human'),
-            other: queues.queue('human'),
-            verified: queues.queue('verified')
-          }
-          lanes.set(dataset, lane)
-        }
+        if (!settings || lane) return lane
+        lane = createLane(planOf(tables.dataset(dataset)!, settings), queues)
+        lanes.set(dataset, lane)
         return lane
       }
-      const kindOf = (input: Input, sample: Sample): Kind =>
-        input === 'verified' ? 'verified' : isReal(sample) ? 'real' : 'other'
+      const laidOf = (dataset: string, { plan }: Lane): Laid =>
+        state.datasets.get(dataset) ?? nothingLaid(plan)
+
+      const here = () => ({ human: position('human'), verified: position('verified') })
 
       /** Nothing of any run of the dataset is still on its way here. */
       const settled = (dataset: string): boolean => {
@@ -80,93 +66,127 @@ export const mixer = (room: Room): Processor =>
       }
 
       /** Lays down what has its place; `budget`: what may be laid at once. */
-      const lay = (dataset: string, budget: { left: number }): Output[] => {
-        const own = laneOf(dataset)
-        const { real: reals, other: others, verified } = own
-        const floor = tables.dataset(dataset)!.floor
-        const before = state.datasets.get(dataset) ?? none
-        // Guests that are still to be read again come before what is left when there are none.
-        const rest = verified.beyond === null && settled(dataset)
+      const lay = (dataset: string, lane: Lane, budget: { left: number }): Output[] => {
+        const { plan, again } = lane
+        const before = laidOf(dataset, lane)
         const outputs: Output[] = []
-        const next = { real: 0, other: 0, verified: 0 }
-        let { rows, real } = before
+        let laid = before
+        let rest: boolean | undefined
         for (;;) {
-          const guest =
-            next.verified < verified.held.length
-              ? 'verified'
-              : rest && next.other < others.held.length
-                ? 'other'
-                : undefined
-          let kind: Kind
-          if (guest && real >= floor * (rows + 1)) kind = guest
-          else if (next.real < reals.held.length && (guest || rest)) kind = 'real'
-          else break
-          const { sample, bytes } = own[kind].held[next[kind]]!
+          const next = lane.pick(laid, () => (rest ??= settled(dataset)))
+          if (next === 'repeat') {
+            const pass = lane.repeat(laid.pass, position('human'))
+            if (again.beyond === null && pass) {
+              laid = { ...laid, pass }
+              queues.refill(again, pass.next, position('human') - 1)
+            }
+          }
+          if (typeof next === 'string') break
+          const { of, line, sample, bytes } = next
           if (bytes > budget.left && budget.left < mostLaid) {
             soon()
             break
           }
           budget.left -= bytes
-          next[kind]++
-          outputs.push(out('laid', sample.id, sample))
-          rows++
-          if (kind === 'real') real++
+          laid = { ...laid, ...withRow(laid, of) }
+          if (line) {
+            line.next++
+            outputs.push(out('laid', sample.id, sample))
+            continue
+          }
+          queues.take(again, 1)
+          const { epoch } = laid.pass
+          outputs.push(out('laid', sample.id, { ...sample, epoch }))
+          laid = {
+            ...laid,
+            pass: { epoch, next: firstOf(again) ?? again.last + 1 },
+            quotas: taking(laid.quotas, plan.quotasOf(sample), plan.quotas, here())
+          }
         }
-        for (const kind of kinds) queues.take(own[kind], next[kind])
-        const from = { real: firstOf(reals), other: firstOf(others), verified: firstOf(verified) }
-        const moved = rows !== before.rows || kinds.some(kind => from[kind] !== before.from[kind])
-        if (moved) state.datasets.stage(dataset, { rows, real, from })
-        for (const kind of kinds) if (isStarved(own[kind])) queues.fill(own[kind])
+        const waiting = lane.settle(laid.waiting)
+        if (waiting !== laid.waiting) laid = { ...laid, waiting }
+        if (laid !== before) state.datasets.stage(dataset, laid)
+        for (const { queue } of lane.lines.values()) if (isStarved(queue)) queues.fill(queue)
+        if (isStarved(again)) queues.fill(again)
         return outputs
       }
 
-      /** Offset of the first waiting sample of some kinds over all datasets. */
-      const firstWaiting = (...of: readonly Kind[]): number | undefined => {
-        let first: number | undefined
-        for (const [, laid] of state.datasets.entries()) {
-          for (const kind of of) {
-            const offset = laid.from[kind]
-            if (offset !== null && (first === undefined || offset < first)) first = offset
-          }
-        }
-        return first
-      }
-
-      /** Why a sample never enters training, if so. */
-      const unwanted = ({
-        dataset,
-        provenance: { output_terms, generation }
-      }: Row): 'forbidden_terms' | 'too_deep' | 'unknown_generation' | undefined => {
-        if (output_terms === 'forbidden') return 'forbidden_terms'
-        if (generation === null) return 'unknown_generation'
-        return generation > tables.dataset(dataset)!.max_generation ? 'too_deep' : undefined
+      /** Says what is missing once something waited from one look around to the next, and takes it back in the end. */
+      const say = (dataset: string, lane: Lane): Output[] => {
+        const { plan, again } = lane
+        // What is still to be read again may have its place.
+        if (isStarved(again) || [...lane.lines.values()].some(({ queue }) => isStarved(queue))) return []
+        const laid = laidOf(dataset, lane)
+        const said = state.said.get(dataset)
+        const waiting = lane.waitingOf(laid, () => settled(dataset))
+        const blocked = new Set([...waiting.keys()].flatMap(of => obstacle(plan, laid, of) ?? []))
+        lane.blocked = blocked.size > 0 ? lane.blocked + 1 : 0
+        if (lane.blocked === 1 && !said) return []
+        const shortage = blocked.size > 0 ? shortageOf(plan, laid, waiting, blocked) : undefined
+        const next = wordOf(dataset, slot, shortage, plan, laid, said, now())
+        if (!next) return []
+        if (next.said) state.said.stage(dataset, next.said)
+        else state.said.forget(dataset)
+        return [out('word', `dataset:${dataset}|mix`, next.word)]
       }
 
       return {
         process({ input, offset, value }) {
+          const { dataset } = value
+          const lane = laneOf(dataset)
+          if (!lane)
+            return reject('unreadable_mix', `what dataset ${dataset} is mixed of does not fit its schema`)
+          const { plan } = lane
           const row = rowOf(value)
           if (!row) return drop('not_seed')
-          const reason = unwanted(row)
+          const reason = unwanted(plan, tables.dataset(dataset)!.max_generation, input, row)
           if (reason) return drop(reason)
-          queues.add(laneOf(value.dataset)[kindOf(input, value)], offset, row)
-          return emit(...lay(value.dataset, { left: mostLaid }))
+          const laid = laidOf(dataset, lane)
+          if (isOver(laid.quotas, plan.quotasOf(row), input, offset)) return drop('over_quota')
+          const of = plan.classOf(input, row)
+          const { queue } = lane.lineOf(of)
+          queues.add(queue, offset, row)
+          const count = (laid.waiting[of.key]?.count ?? 0) + 1
+          state.datasets.stage(dataset, {
+            ...laid,
+            waiting: { ...laid.waiting, [of.key]: { count, from: firstOf(queue) } },
+            quotas: taking(laid.quotas, plan.quotasOf(row), plan.quotas, { ...here(), [input]: offset + 1 })
+          })
+          return emit(...lay(dataset, lane, { left: mostLaid }))
         },
         tick() {
           const budget = { left: mostLaid }
-          return emit(...[...lanes.keys()].flatMap(dataset => lay(dataset, budget)))
+          const outputs: Output[] = []
+          for (const [dataset, lane] of lanes) {
+            const rows = lay(dataset, lane, budget)
+            outputs.push(...rows, ...(rows.length > 0 ? [] : say(dataset, lane)))
+          }
+          return emit(...outputs)
         },
         replayFrom() {
-          const human = firstWaiting('real', 'other')
-          const verified = firstWaiting('verified')
-          return { ...(human !== undefined && { human }), ...(verified !== undefined && { verified }) }
+          const first: Partial<Record<Input, number>> = {}
+          for (const [, { waiting }] of state.datasets.entries()) {
+            for (const [key, { from }] of Object.entries(waiting)) {
+              if (from === null) continue
+              const input = key.startsWith('verified') ? 'verified' : 'human'
+              first[input] = Math.min(first[input] ?? from, from)
+            }
+          }
+          return first
         },
         replay({ input, offset, value }) {
+          const lane = laneOf(value.dataset)
           const row = rowOf(value)
-          if (!row || unwanted(row)) return
-          const kind = kindOf(input, value)
-          const queue = laneOf(value.dataset)[kind]
+          if (!lane || !row) return
+          const { plan, again } = lane
+          const laid = laidOf(value.dataset, lane)
+          if (unwanted(plan, tables.dataset(value.dataset)!.max_generation, input, row)) return
+          if (isOver(laid.quotas, plan.quotasOf(row), input, offset)) return
+          const of = plan.classOf(input, row)
+          if (queues.filling === again) return void (of.kind === 'real' && queues.found(again, offset, row))
+          const { queue } = lane.lineOf(of)
           if (queues.found(queue, offset, row)) return
-          const from = state.datasets.get(value.dataset)?.from[kind] ?? null
+          const from = laid.waiting[of.key]?.from ?? null
           if (from !== null && offset >= from) queues.add(queue, offset, row)
         }
       }

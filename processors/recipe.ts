@@ -1,5 +1,6 @@
 /** The recipe: what a run is made of. One schema gives validation, defaults, the editor's completion and the docs. */
 import { z } from 'zod'
+import { impossibleShares, mixSection } from './mixing.ts'
 import { isScript, languages } from './writing.ts'
 
 const share = z.number().min(0).max(1)
@@ -91,18 +92,7 @@ const fields = z.strictObject({
     })
     .prefault({})
     .describe('The human side of the dataset'),
-  mix: z
-    .strictObject({
-      max_generation: z
-        .int()
-        .min(0)
-        .default(1)
-        .describe(
-          'Deepest generation that enters training; unknown is deeper than any; fixed with the dataset'
-        )
-    })
-    .prefault({})
-    .describe('What training is mixed of'),
+  mix: mixSection.prefault({}).describe('What training is mixed of; fixed with the dataset'),
   sources: z
     .array(source)
     .min(1)
@@ -162,7 +152,14 @@ const fields = z.strictObject({
       usd: z.number().min(0).optional().describe('Largest spend; calls stop before it would be passed'),
       tokens: z.int().min(0).optional().describe('Largest number of tokens, read and written'),
       error_rate: share.default(0.5).describe('Share of failed calls in the window that stops the run'),
-      error_window: z.int().positive().default(100).describe('Calls the error rate is taken over')
+      error_window: z.int().positive().default(100).describe('Calls the error rate is taken over'),
+      waiting: z
+        .int()
+        .positive()
+        .optional()
+        .describe(
+          'Verified samples that may wait for human text before the run is stopped; absent: any number'
+        )
     })
     .prefault({})
     .describe('When to stop'),
@@ -177,7 +174,9 @@ const fields = z.strictObject({
 })
 
 /** The schema of a recipe. */
-export const recipeSchema = fields.superRefine(({ sources, budget }, context) => {
+export const recipeSchema = fields.superRefine(({ human, mix, sources, budget }, context) => {
+  for (const message of mix.strategy === 'accumulate' ? impossibleShares(human.floor, mix) : [])
+    context.addIssue({ code: 'custom', path: ['mix', 'min_share'], message })
   if (budget.usd === undefined) return
   // A call without a price costs nothing in the books: the budget would never stop it.
   for (const [index, { name: called, provider, price }] of sources.entries()) {

@@ -196,7 +196,7 @@ export const control = table(
   'control',
   'Control',
   'scope|author',
-  ['guard', 'operator'],
+  ['guard', 'mix', 'operator'],
   'words about scopes: stop, warn, continue'
 )
 export const models = table('models', 'Model', 'id@revision', ['operator'], 'models that may generate')

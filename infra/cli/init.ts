@@ -16,7 +16,17 @@ human:
   floor: 0.5                    # smallest real share of every prefix of the training stream
   split: { seed: 60, reference: 30, audit: 10 }   # percent: generators / metrics / calibration
 
-mix: { max_generation: 1 }      # texts of models trained on models' texts stay out of training
+mix:                            # fixed with the dataset
+  max_generation: 1             # texts of models trained on models' texts stay out of training
+  # edited_counts: true         # edits of human text count for the floor; unknown text never does
+  # epochs: 3                   # human text may be repeated, labelled, where it runs short; default 1: never
+  # weights: { 1: 1, 2: 0.25 }  # share of each generation's texts that is kept
+  # min_share:                  # of all rows, per cell, group of cells, model or family
+  #   - { topic: safety, refusal: require, share: 0.02 }
+  #   - { family: ngram-short, share: 0.1 }
+  # quota:                      # most rows: over a share they wait, over a number they are dropped
+  #   - { family: ngram-long, share: 0.4 }
+  #   - { run: letters-1, rows: 100000 }
 
 sources:                        # several families: models of one family count as one source
   - name: ngram-long            # offline: fitted on the seed split, needs no key
@@ -52,6 +62,7 @@ temperature: { factual: 0.2, diverse: [0.8, 1.0, 1.2] }
 checks: { min_chars: 20, max_chars: 20000, max_repetition: 0.5 }
 budget:
   # usd: 5                      # calls stop before it would be passed; every paid source needs its price
+  # waiting: 10000              # verified samples that may wait for human text; more stop the run
   error_rate: 0.5               # share of failed calls that stops the run
 window: 20000                   # tokens in a metric window
 `

@@ -1,6 +1,7 @@
 /** The tables everybody reads whole: one reader per process, kept up to date, read before any work starts. */
 import type { Kafka } from '../kafka/client.ts'
 import type { Log, Tables } from '../../processors/contract.ts'
+import { type MixSettings, parseMix } from '../../processors/mixing.ts'
 import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
 import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../../schemas/types.ts'
@@ -36,6 +37,7 @@ export function createTableStore(now: () => number): TableStore {
   const retractions = new Map<string, Retraction>()
   const keys = new Map<string, PublisherKey>()
   const recipes = new Map<string, { body: string; recipe: Recipe | undefined }>()
+  const mixes = new Map<string, { body: string; settings: MixSettings | undefined }>()
 
   /** Operator before guard, as long as the word has not expired and was not taken back. */
   const word = (scope: string): Control | undefined => {
@@ -93,13 +95,26 @@ export function createTableStore(now: () => number): TableStore {
       return recipe
     },
     dataset: name => datasets.get(name),
+    mix(name) {
+      const body = datasets.get(name)?.mix
+      if (body === undefined) return undefined
+      let known = mixes.get(name)
+      if (known?.body !== body) mixes.set(name, (known = { body, settings: parseMix(body) }))
+      return known.settings
+    },
     model: (id, revision) => (revision === undefined ? newest.get(id) : revisions.get(`${id}@${revision}`)),
     control(run) {
       const dataset = runs.get(run)?.dataset
-      return (
-        word(`run:${run}`) ?? (dataset === undefined ? undefined : word(`dataset:${dataset}`)) ?? word('*')
-      )
+      let warning: Control | undefined
+      for (const scope of [`run:${run}`, ...(dataset === undefined ? [] : [`dataset:${dataset}`]), '*']) {
+        const one = word(scope)
+        // A warning about a narrow scope takes nothing back of what a wider one was told.
+        if (one && one.action !== 'warn') return one
+        warning ??= one
+      }
+      return warning
     },
+    word: (scope, author) => controls.get(`${scope}|${author}`),
     runs: () => runs.values(),
     retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
     key: id => keys.get(id)

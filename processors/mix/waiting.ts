@@ -32,6 +32,10 @@ export type Queues<Input extends string = string> = {
   take(queue: Queue<Input>, count: number): void
   /** Begins to read again what a queue that holds nothing left off, unless another one is being filled. */
   fill(queue: Queue<Input>): void
+  /** Begins to read what lies in a range into a queue that is empty. */
+  refill(queue: Queue<Input>, from: number, last: number): void
+  /** What is being filled. */
+  readonly filling: Queue | undefined
   /** Offers a sample that was read again; false: nothing is being filled. */
   found(queue: Queue<Input>, offset: number, sample: Row): boolean
 }
@@ -95,6 +99,12 @@ export function createQueues<Input extends string>(
     }
   }
 
+  const fill = (queue: Queue<Input>): void => {
+    if (filling || queue.beyond === null) return
+    filling = { queue, from: queue.beyond, found: [], bytes: 0, cut: null }
+    void run(queue, filling)
+  }
+
   return {
     queue: input => ({ input, held: [], bytes: 0, beyond: null, last: -1 }),
 
@@ -118,10 +128,16 @@ export function createQueues<Input extends string>(
       }
     },
 
-    fill(queue) {
-      if (filling || queue.beyond === null) return
-      filling = { queue, from: queue.beyond, found: [], bytes: 0, cut: null }
-      void run(queue, filling)
+    get filling() {
+      return filling?.queue
+    },
+
+    fill,
+
+    refill(queue, from, last) {
+      queue.beyond = from
+      queue.last = last
+      fill(queue)
     },
 
     found(queue, offset, sample) {

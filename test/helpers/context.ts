@@ -16,6 +16,7 @@ import type {
   Tables,
   Verdict
 } from '../../processors/contract.ts'
+import { parseMix } from '../../processors/mixing.ts'
 import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
 import { selfContained } from '../../schemas/load.ts'
 import type { Topic } from '../../schemas/topics.ts'
@@ -57,8 +58,10 @@ function tablesOf({ runs, datasets, models, controls, retractions, keys }: FakeT
       return parsed
     },
     dataset: name => datasets.get(name),
+    mix: name => parseMix(datasets.get(name)?.mix ?? ''),
     model: id => models.get(id),
     control: run => controls.get(run),
+    word: (scope, author) => controls.get(`${scope}|${author}`),
     runs: () => runs.values(),
     retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
     key: id => keys.get(id)

@@ -65,7 +65,7 @@ test('a topic is written by who declares it, and a row has as many cells as its 
   const writers = new Map(rows.map(row => [cells(row)[1], cells(row)[3]]))
   assert.equal(writers.get('`prompts`'), 'publishers, verify')
   assert.equal(writers.get('`samples.rejected`'), 'deduplicate, verify')
-  assert.equal(writers.get('`control`'), 'operator, guard')
+  assert.equal(writers.get('`control`'), 'operator, guard, mix')
   assert.equal(writers.get('`journal`'), 'generate')
   assert.equal(cells(rows.find(row => row.includes('`control`'))!)[2], String.raw`scope\|author`)
 })

@@ -74,7 +74,13 @@ const places: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['infra/runner/counters.ts'],
   tinyld: ['processors/verify/language.ts'],
   yaml: ['infra/recipe.ts', 'infra/export/card.ts'],
-  zod: ['processors/recipe.ts', 'infra/recipe.ts', 'infra/config.ts', 'infra/lines.ts']
+  zod: [
+    'processors/recipe.ts',
+    'processors/mixing.ts',
+    'infra/recipe.ts',
+    'infra/config.ts',
+    'infra/lines.ts'
+  ]
 }
 
 /** A processor is the file processors/NAME.ts that defines one; its folder processors/NAME/ is its own. */

@@ -17,7 +17,7 @@ import {
   stateTopic,
   type Topic
 } from '../../../schemas/topics.ts'
-import type { Run, State } from '../../../schemas/types.ts'
+import type { Control, Run, State } from '../../../schemas/types.ts'
 import {
   assertPoisonIsBuried,
   feed,
@@ -369,6 +369,71 @@ describe('guard: stops', () => {
       words(tester).map(({ state }) => state),
       ['STOP_BUDGET']
     )
+  })
+})
+
+describe('guard: what the mixer lacks', () => {
+  const said = (waiting: number, fields: Partial<Control> = {}): Control => ({
+    scope: 'dataset:d',
+    author: 'mix',
+    action: 'warn',
+    state: 'STOP_MIX',
+    reason: `${waiting} verified samples wait`,
+    evidence: JSON.stringify({ waiting }),
+    temperature_delta: null,
+    expires_at: null,
+    created_at: 1,
+    ...fields
+  })
+  const says = (tester: Tester, word: Control): void => tester.table('control', 'dataset:d|mix', word)
+  const heard = (tester: Tester) =>
+    tester.read(control).map(({ key, value: { action, state, reason } }) => [key, action, state, reason])
+
+  test('is said to everybody once, with its numbers, and taken back', async () => {
+    const tester = await opened(guard)
+    says(tester, said(3))
+    for (let tick = 0; tick < 3; tick++) await tester.tick()
+    await tester.restart()
+    await tester.tick()
+    const first = ['dataset:d|guard', 'warn', 'STOP_MIX', '3 verified samples wait']
+    assert.deepEqual(heard(tester), [first])
+    assert.deepEqual(words(tester)[0], { ...said(3), author: 'guard', created_at: standing() })
+    says(tester, said(4))
+    await tester.tick()
+    says(tester, said(0, { action: 'none', state: 'CONTINUE', reason: 'nothing waits', evidence: '{}' }))
+    await tester.tick()
+    await tester.tick()
+    assert.deepEqual(heard(tester).slice(1), [
+      ['dataset:d|guard', 'warn', 'STOP_MIX', '4 verified samples wait'],
+      ['dataset:d|guard', 'none', 'CONTINUE', 'nothing waits']
+    ])
+  })
+
+  test('stops no run, but one that may not let so many wait', async () => {
+    const tester = await opened(guard, { run: make.run('r', { budget: { waiting: 5 } }) })
+    tester.table('runs', 'other', make.run('other'))
+    says(tester, said(5))
+    await tester.tick()
+    assert.deepEqual(
+      heard(tester).map(([key]) => key),
+      ['dataset:d|guard']
+    )
+    says(tester, said(6))
+    await tester.tick()
+    says(tester, said(7))
+    await tester.tick()
+    assert.deepEqual(
+      heard(tester).filter(([key]) => key !== 'dataset:d|guard'),
+      [['run:r|guard', 'stop', 'STOP_MIX', '6 verified samples wait']]
+    )
+  })
+
+  test('is nothing where another word of the guard stands, when it is taken back', async () => {
+    const tester = await opened(guard)
+    tester.table('control', 'dataset:d|guard', said(0, { author: 'guard', state: 'STOP_COLLAPSE' }))
+    says(tester, said(0, { action: 'none', state: 'CONTINUE', evidence: '{}' }))
+    await tester.tick()
+    assert.deepEqual(heard(tester), [])
   })
 })
 

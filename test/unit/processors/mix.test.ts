@@ -4,7 +4,8 @@ import * as fc from 'fast-check'
 import { silentLog } from '../../../infra/log.ts'
 import type { Tester } from '../../../infra/runner/memory.ts'
 import type { Instance, Output, Verdict } from '../../../processors/contract.ts'
-import { isReal, mix, mixer } from '../../../processors/mix.ts'
+import { mix, mixer } from '../../../processors/mix.ts'
+import { isReal as countsAsReal, parseMix } from '../../../processors/mixing.ts'
 import { samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
 import type { Origin, Sample, Split } from '../../../schemas/types.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults, type Step } from '../../helpers/play.ts'
@@ -21,6 +22,8 @@ const person = (id: string, split: Split = 'SEED', origin: Origin = 'HUMAN_AUTHO
   })
 const answer = (id: string, output_terms = 'allowed', generation: number | null = 1): Sample =>
   make.sample(id, `answer ${id}`, { provenance: make.provenance({ output_terms, generation }) })
+
+const isReal = (sample: Sample): boolean => countsAsReal(sample, { edited_counts: false })
 
 /** A record of either side. */
 type Arrival = { readonly side: 'human' | 'verified'; readonly sample: Sample }
@@ -292,15 +295,25 @@ describe('mix', () => {
 
   test('what cannot be read again now is read later', async () => {
     const verdicts: Output[][] = []
-    const said = (verdict?: Verdict): void =>
-      void verdicts.push(verdict?.kind === 'emit' ? [...verdict.outputs] : [])
+    const heard = (verdict?: Verdict): void =>
+      void verdicts.push(verdict?.kind === 'emit' ? verdict.outputs.filter(({ to }) => to === 'laid') : [])
+    const said = new Map<string, object>()
     const values = Array.from({ length: 4 }, (_, index) => answer(`v${index}`))
     const states = new Map<string, object>()
     const reads: [number, number][] = []
     let soon = 0
     const instance: Instance = mixer({ all: 1, each: 1, offsets: 10 }).create({
-      state: { datasets: Object.assign(states, { stage: states.set.bind(states) }) },
-      tables: { dataset: () => make.dataset('d', { floor: 0.5 }), runs: () => [].values() },
+      state: {
+        datasets: Object.assign(states, { stage: states.set.bind(states) }),
+        said: Object.assign(said, { stage: said.set.bind(said), forget: said.delete.bind(said) })
+      },
+      position: () => 4,
+      now: () => 0,
+      tables: {
+        dataset: () => make.dataset('d', { floor: 0.5 }),
+        mix: () => parseMix('{}'),
+        runs: () => [].values()
+      },
       log: silentLog,
       soon: () => soon++,
       async reread(input: string, from: number, to: number) {
@@ -314,16 +327,16 @@ describe('mix', () => {
     } as never)
     const turns = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
     for (const [offset, value] of values.entries())
-      said(await instance.process({ input: 'verified', offset, key: value.id, value }))
+      heard(await instance.process({ input: 'verified', offset, key: value.id, value }))
     for (let index = 0; index < 4; index++) {
       const value = person(`h${index}`)
-      said(await instance.process({ input: 'human', offset: index, key: value.id, value }))
+      heard(await instance.process({ input: 'human', offset: index, key: value.id, value }))
       await turns()
-      said(instance.tick?.())
+      heard(instance.tick?.())
       await turns()
     }
     for (let index = 0; index < 4; index++) {
-      said(instance.tick?.())
+      heard(instance.tick?.())
       await turns()
     }
     assert.deepEqual(

@@ -55,6 +55,16 @@ describe('the word about a run', () => {
     assert.equal(tables.control('r'), undefined)
   })
 
+  test('is no warning where another one says whether to go on', () => {
+    const warning = word('dataset:d', 'guard', { action: 'warn', state: 'STOP_MIX' })
+    assert.equal(said(warning), 'STOP_MIX')
+    assert.equal(said(warning, word('*', 'operator')), '* by operator')
+    assert.equal(said(warning, word('run:r', 'guard', { action: 'warn', state: 'narrow' })), 'narrow')
+    const { tables } = store(warning)
+    assert.equal(tables.word('dataset:d', 'guard')?.state, 'STOP_MIX')
+    assert.equal(tables.word('dataset:d', 'mix'), undefined)
+  })
+
   test('about a run nobody knows can only be for everybody', () => {
     const { tables } = store(word('*', 'operator'))
     assert.equal(tables.control('unknown')?.state, '* by operator')
@@ -117,4 +127,17 @@ test('entries come and go', () => {
   tables.set('runs', 'a', undefined)
   tables.set('datasets', 'd', undefined)
   assert.deepEqual([tables.run('a'), tables.dataset('d')], [undefined, undefined])
+})
+
+test('what a dataset is mixed of is read once; what does not fit is nothing', () => {
+  const tables = createTableStore(() => 0)
+  assert.equal(tables.mix('d'), undefined)
+  tables.set('datasets', 'd', make.dataset('d', { mix: '{"epochs":2}' }))
+  const first = tables.mix('d')
+  assert.equal(first?.epochs, 2)
+  assert.equal(tables.mix('d'), first)
+  for (const mix of ['{"epochs":0}', '{"of":1}', 'none']) {
+    tables.set('datasets', 'd', make.dataset('d', { mix }))
+    assert.equal(tables.mix('d'), undefined, mix)
+  }
 })
