@@ -52,7 +52,8 @@ export async function create(dataset: string, { json }: Options): Promise<void> 
     return await reading(update => closeVersion(deployment, dataset, update))
   })
   if (json) return printJson({ created, ...plain(version) })
-  const { rows, human, real_share } = manifestOf(version)
+  const { rows, human, real_share, warnings } = manifestOf(version)
+  for (const warning of warnings) note(`${nameOf(version)}: ${warning}`)
   print(
     created
       ? `${nameOf(version)} is closed: ${rows} rows, ${human} of them human (real share ${real_share!.toFixed(3)}), digest ${version.digest}`
@@ -94,6 +95,7 @@ export async function list(dataset: string | undefined, { json }: Options): Prom
 /** What a manifest counts rows by, in the order it is shown. */
 const counted = [
   'origins',
+  'epochs',
   'generations',
   'families',
   'models',
@@ -113,6 +115,20 @@ export async function show(name: string, { json }: Options): Promise<void> {
   print(
     `rows     ${manifest.rows}, human ${manifest.human}; real share ${manifest.real_share}, of the smallest prefix ${manifest.smallest_prefix_share}`
   )
+  if (manifest.subsample)
+    print(
+      `sample   ${manifest.subsample.rows} of the rows: those that draw at most ${manifest.subsample.threshold}`
+    )
+  for (const warning of manifest.warnings) print(`warning  ${warning}`)
+  if (manifest.shares.length > 0) {
+    print('')
+    print(
+      table(
+        ['rule', 'of', 'asked', 'rows', 'share'],
+        manifest.shares.map(({ rule, of, asked, rows, share }) => [rule, of, asked, rows, share])
+      )
+    )
+  }
   for (const by of counted) {
     const entries = Object.entries(manifest[by])
     if (entries.length === 0) continue

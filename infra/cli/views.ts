@@ -4,6 +4,7 @@ export const views = [
   'sources',
   'funnel',
   'mix_ratio',
+  'mix_ratio_windows',
   'spend',
   'lineage',
   'coverage',

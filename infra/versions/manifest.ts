@@ -1,6 +1,17 @@
 /** What a version holds, counted in one pass over its rows: its memory grows with models and cells, never with rows. */
 import { createHash } from 'node:crypto'
+import {
+  floorOf,
+  isOf,
+  isReal,
+  type MixSettings,
+  parseMix,
+  warningsOf,
+  wordsOf
+} from '../../processors/mixing.ts'
+import type { Dataset } from '../../schemas/types.ts'
 import type { Counted } from './rows.ts'
+import { createSubsample } from './subsample.ts'
 
 /** Rows by something they have in common. */
 export type Counts = Record<string, number>
@@ -8,11 +19,22 @@ export type Counts = Record<string, number>
 /** The achieved mix of a version, not the configured one. */
 export type Manifest = {
   readonly rows: number
-  /** Written by people and nobody else: what the floor counts. */
+  /** Written by people and nobody else, repeated rows included. */
   readonly human: number
+  /** What the floor counts: these, and edits of human text where the dataset says so. */
+  readonly real: number
+  /** real / rows. */
   readonly real_share: number | null
   /** Real share of the prefix that has the smallest, over all slots. */
   readonly smallest_prefix_share: number | null
+  /** What the dataset's rules came to: the share of all rows each of them is about. */
+  readonly shares: readonly AchievedShare[]
+  /** accumulate-subsample: rows of the sample, and the largest number one of them drew; null under other strategies. */
+  readonly subsample: { readonly rows: number; readonly threshold: number } | null
+  /** What whoever trains on it must know. */
+  readonly warnings: readonly string[]
+  /** By the pass over the human texts they belong to: what is not in the first is repeated. */
+  readonly epochs: Counts
   readonly origins: Counts
   /** By generation number; `unknown` where there is none. */
   readonly generations: Counts
@@ -24,6 +46,17 @@ export type Manifest = {
   readonly licenses: Counts
   /** Fingerprints of the recipes the rows were made by. */
   readonly recipes: Counts
+}
+
+/** The rows of a rule: what was asked of them, and what they came to. */
+export type AchievedShare = {
+  readonly rule: 'min_share' | 'quota'
+  /** The rows in words, for example `topic=safety`. */
+  readonly of: string
+  /** The share, or for a quota perhaps the number of rows. */
+  readonly asked: number
+  readonly rows: number
+  readonly share: number | null
 }
 
 /** Counts rows and hashes their ids, in the order they are added. */
@@ -70,13 +103,35 @@ export function createDigest(): Digest {
   }
 }
 
-/** An empty tally. */
-export function createTally(): Tally {
+/** How a dataset is mixed; one that cannot be read promises the default. */
+export function settingsOf({ mix }: Pick<Dataset, 'mix'>): MixSettings {
+  return parseMix(mix) ?? parseMix('{}')!
+}
+
+/** The floor that holds for a dataset's versions: experiments have none. */
+export function enforcedFloor(dataset: Pick<Dataset, 'floor' | 'mix'>): number {
+  return floorOf(dataset, settingsOf(dataset))
+}
+
+/**
+ * An empty tally.
+ * @param dataset whose rows are counted
+ * @param version what it is called, `dataset@version`
+ */
+export function createTally(dataset: Pick<Dataset, 'mix'>, version: string): Tally {
+  const settings = settingsOf(dataset)
+  const rules = [
+    ...settings.min_share.map(rule => ({ rule, kind: 'min_share' as const, asked: rule.share })),
+    ...settings.quota.map(rule => ({ rule, kind: 'quota' as const, asked: rule.share ?? rule.rows! }))
+  ]
+  const ruled = rules.map(() => 0)
+  const drawn = settings.subsample === undefined ? undefined : createSubsample(version, settings.subsample)
   const { add: addId, digest } = createDigest()
   const counts: Record<
-    'origins' | 'generations' | 'models' | 'families' | 'cells' | 'runs' | 'licenses' | 'recipes',
+    'epochs' | 'origins' | 'generations' | 'models' | 'families' | 'cells' | 'runs' | 'licenses' | 'recipes',
     Map<string, number>
   > = {
+    epochs: new Map(),
     origins: new Map(),
     generations: new Map(),
     models: new Map(),
@@ -93,20 +148,26 @@ export function createTally(): Tally {
   }
   let rows = 0
   let human = 0
+  let real = 0
   let slotRows = 0
-  let slotHuman = 0
+  let slotReal = 0
   let smallest = 1
 
   return {
-    add({ id, cell, run, provenance }) {
+    add(sample) {
+      const { id, cell, run, provenance, epoch } = sample
       addId(id)
       rows++
       slotRows++
-      if (provenance.origin === 'HUMAN_AUTHORED') {
-        human++
-        slotHuman++
+      if (provenance.origin === 'HUMAN_AUTHORED') human++
+      if (isReal(sample, settings)) {
+        real++
+        slotReal++
       }
-      smallest = Math.min(smallest, slotHuman / slotRows)
+      smallest = Math.min(smallest, slotReal / slotRows)
+      for (const [index, { rule }] of rules.entries()) if (isOf(rule, sample)) ruled[index]!++
+      drawn?.add(sample)
+      count('epochs', String(epoch))
       count('origins', provenance.origin)
       count('generations', String(provenance.generation ?? 'unknown'))
       count('models', provenance.model_id)
@@ -118,7 +179,7 @@ export function createTally(): Tally {
     },
     nextSlot() {
       slotRows = 0
-      slotHuman = 0
+      slotReal = 0
     },
     manifest() {
       const sorted = (name: keyof typeof counts): Counts =>
@@ -126,8 +187,19 @@ export function createTally(): Tally {
       return {
         rows,
         human,
-        real_share: rows === 0 ? null : human / rows,
+        real,
+        real_share: rows === 0 ? null : real / rows,
         smallest_prefix_share: rows === 0 ? null : smallest,
+        shares: rules.map(({ rule, kind, asked }, index) => ({
+          rule: kind,
+          of: wordsOf(rule),
+          asked,
+          rows: ruled[index]!,
+          share: rows === 0 ? null : ruled[index]! / rows
+        })),
+        subsample: drawn?.result() ?? null,
+        warnings: warningsOf(settings),
+        epochs: sorted('epochs'),
         origins: sorted('origins'),
         generations: sorted('generations'),
         models: sorted('models'),

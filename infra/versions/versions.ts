@@ -7,7 +7,7 @@ import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { findDataset } from '../datasets.ts'
-import { createDigest, createTally, type Manifest } from './manifest.ts'
+import { createDigest, createTally, enforcedFloor, type Manifest } from './manifest.ts'
 import { readCounted, slotsOf } from './rows.ts'
 
 /** How a version is named: `dataset@version`. */
@@ -61,11 +61,12 @@ const broken = (message: string): EverseedError => new EverseedError('VERSION_BR
 async function count(
   deployment: Deployment,
   dataset: Dataset,
+  version: string,
   ends: readonly number[],
   parent: Version | undefined,
   progress: (rows: number) => void
 ): Promise<{ manifest: Manifest; digest: string; parentDigest: string }> {
-  const whole = createTally()
+  const whole = createTally(dataset, `${dataset.name}@${version}`)
   const before = createDigest()
   let rows = 0
   await readCounted(
@@ -107,7 +108,15 @@ export async function closeVersion(
     const bounds = await admin.offsets(training.name)
     const own = new Set(slotsOf(dataset, config.partitions))
     const offsets = bounds.map(({ high }, slot) => (own.has(slot) ? high : 0))
-    const { manifest, digest, parentDigest } = await count(deployment, dataset, offsets, parent, progress)
+    const next = String(Number(parent?.version ?? 0) + 1)
+    const { manifest, digest, parentDigest } = await count(
+      deployment,
+      dataset,
+      next,
+      offsets,
+      parent,
+      progress
+    )
     if (parent) {
       const named = nameOf(parent)
       if (parent.offsets.some((end, slot) => end > (offsets[slot] ?? 0)))
@@ -124,13 +133,13 @@ export async function closeVersion(
         `dataset ${name} has no training rows yet: publish human documents and let mix lay them down (everseed status)`
       )
     }
-    if (manifest.smallest_prefix_share! < dataset.floor - rounding)
+    if (manifest.smallest_prefix_share! < enforcedFloor(dataset) - rounding)
       throw broken(
         `a prefix of training holds a real share of ${manifest.smallest_prefix_share}, below the floor of ${dataset.floor}: no version is closed over it`
       )
     const version: Version = {
       dataset: name,
-      version: String(Number(parent?.version ?? 0) + 1),
+      version: next,
       parent: parent ? nameOf(parent) : null,
       offsets,
       digest,
@@ -172,6 +181,7 @@ export async function verifyVersion(
   const { manifest, digest, parentDigest } = await count(
     deployment,
     dataset,
+    version.version,
     version.offsets,
     parent,
     progress

@@ -67,7 +67,7 @@ test('every command has a help with all its options, and help goes to stdout', a
       /Welch's interval/,
       /drawing documents with\s+replacement would itself lose rare words/
     ],
-    sql: [/--json/, /collapse, sources, funnel, mix_ratio, spend/],
+    sql: [/--json/, /collapse, sources, funnel, mix_ratio, mix_ratio_windows, spend/],
     deadletters: [/list/, /replay/],
     'deadletters list': [/--limit/, /--reason/, /--json/],
     'deadletters replay': [/--reason/, /--offset/],

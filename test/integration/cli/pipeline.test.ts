@@ -305,7 +305,7 @@ test('sql writes nothing, sees no files and no other database, and says so', asy
     ['SELECT 1 FORMAT CSV', /Leave FORMAT out/],
     ['SELEC 1', /Syntax error/],
     ['SELECT nope FROM samples', /UNKNOWN_IDENTIFIER/],
-    ['SELECT * FROM nope', /The views are collapse, sources, funnel, mix_ratio, spend/],
+    ['SELECT * FROM nope', /The views are collapse, sources, funnel, mix_ratio, mix_ratio_windows, spend/],
     ['  ', /the query is empty/]
   ]
   const answers = await Promise.all(refused.map(([query]) => everseed('sql', query)))

@@ -90,7 +90,17 @@ test('the public views have exactly the promised columns', async () => {
   const views = new Map(found.map(({ name, columns }) => [name, columns]))
   assert.deepEqual(
     [...views.keys()],
-    ['collapse', 'contamination', 'coverage', 'funnel', 'lineage', 'mix_ratio', 'sources', 'spend']
+    [
+      'collapse',
+      'contamination',
+      'coverage',
+      'funnel',
+      'lineage',
+      'mix_ratio',
+      'mix_ratio_windows',
+      'sources',
+      'spend'
+    ]
   )
   const collapse =
     'run dataset stage generation source cell_group window metric value human_mean human_sd z n tokenizer e_value severity'

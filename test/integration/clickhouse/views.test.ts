@@ -318,6 +318,8 @@ const expected = {
       human: 2,
       synthetic: 2,
       other: 1,
+      real: 2,
+      repeated: 0,
       real_share: 0.4,
       smallest_prefix_share: 0.25,
       smallest_prefix_offset: 3
@@ -329,6 +331,8 @@ const expected = {
       human: 1,
       synthetic: 0,
       other: 0,
+      real: 1,
+      repeated: 0,
       real_share: 1,
       smallest_prefix_share: 1,
       smallest_prefix_offset: 0
@@ -543,4 +547,90 @@ test('a text that was published again is told from those that were taken in', as
     ),
     [{ ids: ['letter-1', 'letter-1-copy'], content_hash: contentHash(one.messages) }]
   )
+})
+
+test('the mix is told per 1,000 rows and up to them, edits and repeated rows by the rules of the dataset', async () => {
+  const settings = JSON.stringify({ edited_counts: true, epochs: 2 })
+  await newWriter().write(
+    chunkOf('datasets', 0, 0, [make.dataset('big', { mix: settings }), make.dataset('d')])
+  )
+  const one = (index: number): Sample => {
+    const fields = { dataset: 'big', cell: make.cell({ topic: index < 1000 ? 'sea' : 'war' }) }
+    if (index % 2 === 1) {
+      const by = index < 2000 ? alpha : beta
+      return make.sample(`b${index}`, 'x', { ...fields, provenance: by })
+    }
+    // Of the last window's human rows the first 100 are edits that count, 100 are repeated.
+    if (index >= 2000 && index < 2200)
+      return make.humanSample(`e${index}`, 'x', { ...fields, provenance: edited })
+    return make.humanSample(`h${index}`, 'x', { ...fields, provenance: person, epoch: index >= 2200 ? 2 : 1 })
+  }
+  await newWriter().write(
+    chunkOf(
+      'training',
+      2,
+      0,
+      Array.from({ length: 2400 }, (_, index) => one(index))
+    )
+  )
+  const [ratio] = await warehouse.rows("SELECT * FROM mix_ratio WHERE dataset = 'big'")
+  assert.deepEqual(ratio, {
+    dataset: 'big',
+    slot: 2,
+    rows: 2400,
+    human: 1100,
+    synthetic: 1200,
+    other: 100,
+    real: 1200,
+    repeated: 100,
+    real_share: 0.5,
+    smallest_prefix_share: 0.5,
+    smallest_prefix_offset: 1
+  })
+  const found = await warehouse.rows("SELECT * FROM mix_ratio_windows WHERE dataset = 'big' ORDER BY window")
+  const whole = { dataset: 'big', slot: 2, real_share: 0.5, real_share_so_far: 0.5 }
+  const full = {
+    ...whole,
+    rows: 1000,
+    real: 500,
+    synthetic: 500,
+    repeated: 0,
+    generations: { 0: 500, 1: 500 }
+  }
+  const both = { families: { [alpha.model_family!]: 500 }, models: { alpha: 500 } }
+  assert.deepEqual(found, [
+    {
+      ...full,
+      ...both,
+      window: 0,
+      first_offset: 0,
+      last_offset: 999,
+      rows_so_far: 1000,
+      cells: { 'explain/sea/paragraph': 1000 }
+    },
+    {
+      ...full,
+      ...both,
+      window: 1,
+      first_offset: 1000,
+      last_offset: 1999,
+      rows_so_far: 2000,
+      cells: { 'explain/war/paragraph': 1000 }
+    },
+    {
+      ...whole,
+      window: 2,
+      first_offset: 2000,
+      last_offset: 2399,
+      rows: 400,
+      real: 200,
+      synthetic: 200,
+      repeated: 100,
+      rows_so_far: 2400,
+      generations: { 0: 200, 1: 200 },
+      families: { [beta.model_family!]: 200 },
+      models: { beta: 200 },
+      cells: { 'explain/war/paragraph': 400 }
+    }
+  ])
 })

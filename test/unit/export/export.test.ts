@@ -37,7 +37,7 @@ const rows: Sample[] = Array.from({ length: 600 }, (_, number) => {
 })
 
 function versionOf(list: readonly Sample[]): Version {
-  const tally = createTally()
+  const tally = createTally({ mix: '{}' }, 'd@1')
   for (const one of list) tally.add(one)
   return {
     dataset: 'd',

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createTally, type Manifest } from '../../../infra/versions/manifest.ts'
+import { isInSubsample } from '../../../infra/versions/subsample.ts'
 import type { Sample } from '../../../schemas/types.ts'
 import { cell, humanProvenance, humanSample, provenance, sample } from '../../helpers/records.ts'
 
@@ -34,8 +35,8 @@ const slots = fc
   )
 
 /** What a tally says of rows in slots. */
-function tallied(list: readonly (readonly Sample[])[]): { manifest: Manifest; digest: string } {
-  const tally = createTally()
+function tallied(list: readonly (readonly Sample[])[], mix = '{}'): { manifest: Manifest; digest: string } {
+  const tally = createTally({ mix }, 'd@1')
   for (const rows of list) {
     for (const row of rows) tally.add(row)
     tally.nextSlot()
@@ -53,10 +54,11 @@ describe('a manifest', () => {
         const { manifest } = tallied(list)
         const rows = list.flat()
         assert.equal(manifest.rows, rows.length)
-        for (const by of ['origins', 'generations', 'cells'] as const)
+        for (const by of ['origins', 'epochs', 'generations', 'cells'] as const)
           assert.equal(sum(manifest[by]), rows.length, by)
         const synthetic = rows.filter(({ provenance: { origin } }) => origin === 'SYNTHETIC')
         assert.equal(manifest.human, rows.length - synthetic.length)
+        assert.deepEqual([manifest.real, manifest.shares, manifest.warnings], [manifest.human, [], []])
         assert.equal(sum(manifest.models), synthetic.length)
         for (const [model, count] of Object.entries(manifest.models))
           assert.equal(count, synthetic.filter(one => one.provenance.model_id === model).length, model)
@@ -70,6 +72,49 @@ describe('a manifest', () => {
         assert.deepEqual(JSON.parse(JSON.stringify(manifest)), manifest, 'survives JSON')
       })
     )
+  })
+
+  test('says what the rules came to, what was repeated, and counts edits where they count', () => {
+    const edited = humanSample('e', 'text', {
+      provenance: humanProvenance({ origin: 'HUMAN_EDITED', parent_ids: ['h'], generation: 0 })
+    })
+    const list = [
+      humanSample('h', 'text'),
+      sample('a', 'x'),
+      edited,
+      sample('b', 'x'),
+      humanSample('h', 'text', { epoch: 2 })
+    ]
+    const mix = {
+      edited_counts: true,
+      epochs: 2,
+      min_share: [{ family: 'a', share: 0.3 }],
+      quota: [
+        { topic: 'history', share: 1 },
+        { run: 'r', rows: 9 }
+      ]
+    }
+    const { manifest } = tallied([list], JSON.stringify(mix))
+    assert.deepEqual([manifest.rows, manifest.human, manifest.real, manifest.real_share], [5, 2, 3, 0.6])
+    assert.equal(manifest.smallest_prefix_share, 0.5)
+    assert.deepEqual(manifest.epochs, { 1: 4, 2: 1 })
+    assert.deepEqual(manifest.shares, [
+      { rule: 'min_share', of: 'family=a', asked: 0.3, rows: 2, share: 0.4 },
+      { rule: 'quota', of: 'topic=history', asked: 1, rows: 5, share: 1 },
+      { rule: 'quota', of: 'run=r', asked: 9, rows: 2, share: 0.4 }
+    ])
+    assert.equal(manifest.subsample, null)
+    assert.match(manifest.warnings.join(), /repeated up to 2 times/)
+    assert.equal(tallied([list]).manifest.smallest_prefix_share, 0.25, 'edits do not count')
+  })
+
+  test('of an experiment warns, and names its sample', () => {
+    const list = Array.from({ length: 50 }, (_, index) => sample(`s${index}`, 'x'))
+    const mix = JSON.stringify({ strategy: 'accumulate-subsample', subsample: 20 })
+    const { warnings, subsample } = tallied([list], mix).manifest
+    assert.match(warnings.join(), /for experiments on model collapse only/)
+    assert.equal(subsample?.rows, 20)
+    assert.equal(list.filter(row => isInSubsample('d@1', subsample.threshold, row)).length, 20)
   })
 
   test('unknown generations are counted as such', () => {
@@ -96,7 +141,7 @@ describe('a digest', () => {
   })
 
   test('may be asked in between', () => {
-    const tally = createTally()
+    const tally = createTally({ mix: '{}' }, 'd@1')
     tally.add(sample('one', 'x'))
     assert.equal(tally.digest(), hash('sha256', 'one\n', 'hex'))
     tally.add(sample('two', 'y'))
