@@ -157,6 +157,8 @@ export const mixer = (room: Room): Processor =>
         tick() {
           const budget = { left: mostLaid }
           const outputs: Output[] = []
+          // What an earlier owner said is taken back by the next one, though nothing of the dataset waits any more.
+          for (const [dataset] of state.said.entries()) laneOf(dataset)
           for (const [dataset, lane] of lanes) {
             const rows = lay(dataset, lane, budget)
             outputs.push(...rows, ...(rows.length > 0 ? [] : say(dataset, lane)))

@@ -68,8 +68,17 @@ const settings = {
       z
         .strictObject({
           ...selector,
-          share: share.gt(0).optional().describe('Largest share of every prefix; rows over it wait'),
-          rows: z.int().positive().optional().describe('Largest number of rows; those over it are dropped')
+          share: share
+            .gt(0)
+            .optional()
+            .describe('Largest share of every prefix; rows over it wait until others make room'),
+          rows: z
+            .int()
+            .positive()
+            .optional()
+            .describe(
+              'Largest number of rows, in the order they come, waiting ones counted; later ones are dropped'
+            )
         })
         .refine(namesRows, nameless)
         .refine(rule => (rule.share === undefined) !== (rule.rows === undefined), 'either share or rows')

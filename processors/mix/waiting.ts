@@ -7,7 +7,7 @@ import type { Row } from '../split.ts'
 
 /**
  * Room for waiting samples in one slot, bytes: `all` is shared by all queues, `each` is every queue's own, so that no
- * queue takes another's place; `offsets`: how many are read again at once.
+ * queue takes another's place (there are as many as kinds of samples the dataset's rules tell apart); `offsets`: how many are read again at once.
  */
 export type Room = { readonly all: number; readonly each: number; readonly offsets: number }
 

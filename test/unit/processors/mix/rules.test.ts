@@ -259,6 +259,20 @@ describe('mix: what is missing', () => {
     assert.equal(words(tester).length, 3)
   })
 
+  test('is taken back by the next owner as well', async () => {
+    const tester = await start({})
+    answers(tester, 'v0')
+    for (let tick = 0; tick < 3; tick++) await tester.tick()
+    people(tester, 'h0')
+    await tester.settle()
+    await tester.restart()
+    await tester.tick()
+    assert.deepEqual(
+      words(tester).map(({ action }) => action),
+      ['warn', 'none']
+    )
+  })
+
   test('names the groups whose shares are the cause', async () => {
     const tester = await start({
       min_share: [{ topic: 'safety', share: 0.2 }],
