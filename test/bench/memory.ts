@@ -1,95 +1,15 @@
 /** Deduplicate, verify and measure on slots of their own: real records, real bytes, real commits, no broker. */
-import type { Ports, Processor } from '../../processors/contract.ts'
 import { deduplicate } from '../../processors/deduplicate.ts'
 import { measure } from '../../processors/measure.ts'
 import { verify } from '../../processors/verify.ts'
 import { createCodec } from '../../infra/codec.ts'
-import { silentLog } from '../../infra/log.ts'
-import { noMetrics } from '../../infra/runner/counters.ts'
 import { memoryIds } from '../../infra/runner/memory.ts'
-import { createSlot } from '../../infra/runner/slot.ts'
-import { createTableStore } from '../../infra/runner/tables.ts'
-import { candidates, generations, samplesVerified, type Topic } from '../../schemas/topics.ts'
+import { candidates, generations, samplesVerified } from '../../schemas/topics.ts'
 import type { Generation } from '../../schemas/types.ts'
-import { dataset, run } from '../helpers/records.ts'
 import type { Benchmark } from './benchmark.ts'
+import { type Entry, openSlot } from './slot.ts'
 import { median } from './stats.ts'
-import { checks, names, reply } from './samples.ts'
-
-/** Records a fetch brings at once. */
-const fetched = 500
-
-type Entry = { readonly key: string; readonly value: Buffer }
-
-/** A processor at work on a log of its own. */
-type Works = {
-  /** Hands records over, waits until all are committed; what was written to `output` meanwhile comes back. */
-  through(input: Topic, records: readonly Entry[], output?: Topic): Promise<Entry[]>
-  stop(): Promise<void>
-}
-
-async function open(processor: Processor): Promise<Works> {
-  const now = (): number => Date.now() * 1000
-  const store = createTableStore(now)
-  store.set('datasets', names.dataset, dataset(names.dataset))
-  store.set('runs', names.run, run(names.run, { dataset: names.dataset, checks }, { dataset: names.dataset }))
-  const positions = new Map<string, number>()
-  let output = ''
-  let written: Entry[] = []
-  let reached: { topic: string; to: number; resolve: () => void } | undefined
-  const slot = createSlot({
-    processor,
-    slot: 0,
-    partitions: 1,
-    codec: createCodec(memoryIds(processor.name)),
-    tables: { ...store, refresh: async () => {} },
-    ports: {} as Ports,
-    logger: silentLog,
-    metrics: noMetrics,
-    now,
-    log: {
-      restore: async () => {},
-      read: async () => {},
-      async commit(records, offsets) {
-        for (const { topic, key, value } of records) {
-          if (topic === output && value) written.push({ key: String(key), value })
-        }
-        if (reached && (offsets.get(reached.topic) ?? 0) >= reached.to) reached.resolve()
-      }
-    },
-    onLost(error) {
-      throw error
-    }
-  })
-  await slot.open(new Map(Object.values(processor.inputs).map(topic => [topic.name, 0])))
-  return {
-    async through(input, records, to) {
-      output = to?.name ?? ''
-      written = []
-      const from = positions.get(input.name) ?? 0
-      positions.set(input.name, from + records.length)
-      const topic = input.name
-      const raw = records.map(({ key, value }, index) => ({
-        topic,
-        partition: 0,
-        offset: from + index,
-        timestamp: 0,
-        key: Buffer.from(key),
-        value,
-        headers: {}
-      }))
-      const { promise, resolve } = Promise.withResolvers<void>()
-      reached = { topic, to: from + records.length, resolve }
-      // In batches, as a fetch brings them.
-      for (let at = 0; at < raw.length; at += fetched) {
-        slot.push(topic, raw.slice(at, at + fetched), from + Math.min(at + fetched, raw.length))
-      }
-      await promise
-      return written
-    },
-    stop: () => slot.drain()
-  }
-}
+import { reply } from './samples.ts'
 
 export const memory: Benchmark = {
   name: 'memory',
@@ -99,9 +19,9 @@ export const memory: Benchmark = {
     const repeats = quick ? 2 : 7
     const codec = createCodec(memoryIds('deduplicate'))
     const testers = {
-      deduplicate: await open(deduplicate),
-      verify: await open(verify),
-      measure: await open(measure)
+      deduplicate: await openSlot(deduplicate),
+      verify: await openSlot(verify),
+      measure: await openSlot(measure)
     }
     const whole: number[] = []
     const avro: number[] = []

@@ -14,6 +14,7 @@ import { load, machine } from './machine.ts'
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   pipeline: async () => (await import('./pipeline.ts')).pipeline,
   memory: async () => (await import('./memory.ts')).memory,
+  mix: async () => (await import('./mix.ts')).mix,
   store: async () => (await import('./store.ts')).store,
   versions: async () => (await import('./versions.ts')).versions,
   latency: async () => (await import('./latency.ts')).latency,
