@@ -16,19 +16,24 @@ function isNewer(value: unknown, before: unknown): boolean {
   return typeof after !== 'number' || typeof earlier !== 'number' || after > earlier
 }
 
-/** Everything in a table, newest value per key. */
+/**
+ * Everything in a table, newest value per key.
+ * @param name what an entry is called, where the key alone does not say it
+ */
 export async function readTable<Value>(
   deployment: Deployment,
-  topic: Topic<Value>
+  topic: Topic<Value>,
+  name: (key: string, partition: number) => string = key => key
 ): Promise<Map<string, Value>> {
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
-    for (const { key, value } of records) {
-      if (value === null) entries.delete(key!.toString())
+    for (const { key, value, partition } of records) {
+      const called = name(key!.toString(), partition)
+      if (value === null) entries.delete(called)
       else {
         const decoded = await codec.decode(topic, value)
-        if (isNewer(decoded, entries.get(key!.toString()))) entries.set(key!.toString(), decoded)
+        if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
       }
     }
   })

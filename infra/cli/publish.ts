@@ -2,7 +2,9 @@
 import { closeSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
 import { EverseedError } from '../../schemas/errors.ts'
 import { human as humanTopic } from '../../schemas/topics.ts'
+import type { Dataset } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
+import { mixWarnings } from '../mixes.ts'
 import { allTopics } from '../processors.ts'
 import {
   closeRun,
@@ -116,10 +118,16 @@ export async function human(
     const dataset = recipe
       ? await ensureDataset(deployment, recipe)
       : await findDataset(deployment, options.dataset!)
+    warn(dataset)
     await publishing(path, options.json ?? false, on =>
       publishHuman(deployment, dataset, linesOf(path), options.by, on, sourceOf(path))
     )
   })
+}
+
+/** What whoever publishes to a dataset must know of its mix. */
+function warn(dataset: Dataset): void {
+  for (const warning of mixWarnings(dataset)) note(`warning: dataset ${dataset.name}: ${warning}`)
 }
 
 /** Milliseconds admit may stand still while offline models wait for what was published, to be fitted on it. */
@@ -150,6 +158,7 @@ export async function prompts(
     await deployment.prepare(allTopics)
     if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
     const run = await ensureRun(deployment, recipe)
+    warn(await findDataset(deployment, run.dataset))
     const { rejected } = await publishing(path, options.json ?? false, on =>
       publishPrompts(deployment, run, recipe, linesOf(path), options.by, on, sourceOf(path))
     )

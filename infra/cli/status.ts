@@ -2,6 +2,7 @@
 import { EverseedError } from '../../schemas/errors.ts'
 import type { Config } from '../config.ts'
 import { connect } from '../deployment.ts'
+import { type MixStatus, readMixes } from '../mixes.ts'
 import { inputsOf, processorNames } from '../processors.ts'
 import { commandLog, resolveConfig, runningUp } from './context.ts'
 import { note, print, printJson, table } from './output.ts'
@@ -28,6 +29,8 @@ export type Status = {
     readonly password: string
   } | null
   readonly processors: readonly ProcessorStatus[]
+  /** How the mix of every dataset stands; null when the cluster does not say. */
+  readonly datasets: readonly MixStatus[] | null
 }
 
 /** The read-only user of an embedded ClickHouse is everybody's; an external password is nobody's business. */
@@ -43,7 +46,12 @@ function clickhouseOf(config: Config, embedded: boolean): Status['clickhouse'] {
 }
 
 /** Where the parts are and how the processors do. */
-async function readStatus(): Promise<{ status: Status; restarts: ReadonlyMap<string, Restarts> }> {
+async function readStatus(): Promise<{
+  status: Status
+  restarts: ReadonlyMap<string, Restarts>
+  /** Why the cluster says nothing of the datasets. */
+  problem: string | undefined
+}> {
   const config = resolveConfig()
   const { kafka, registry } = config
   if (!kafka.brokers || !registry)
@@ -63,6 +71,11 @@ async function readStatus(): Promise<{ status: Status; restarts: ReadonlyMap<str
         return { name, state, pid: child?.pid ?? null, lag }
       })
     )
+    let problem: string | undefined
+    const datasets = await readMixes(deployment).catch((error: unknown) => {
+      problem = (error as Error).message
+      return null
+    })
     // An external server that `up` was told of is external here too, whoever asks.
     const embedded =
       up?.children.some(child => child.name === 'clickhouse') === true &&
@@ -72,8 +85,10 @@ async function readStatus(): Promise<{ status: Status; restarts: ReadonlyMap<str
         kafka: { brokers: kafka.brokers, prefix: kafka.prefix },
         registry: { url: registry.url },
         clickhouse: clickhouseOf(config, embedded),
-        processors
+        processors,
+        datasets
       },
+      problem,
       restarts: new Map(up?.children.map(child => [child.name, child]))
     }
   } finally {
@@ -82,7 +97,7 @@ async function readStatus(): Promise<{ status: Status; restarts: ReadonlyMap<str
 }
 
 export async function status(options: { json?: boolean }): Promise<void> {
-  const { status: found, restarts } = await readStatus()
+  const { status: found, restarts, problem } = await readStatus()
   if (options.json) return printJson(found)
   print(`Kafka       ${found.kafka.brokers.join(',')}  (prefix ${found.kafka.prefix})`)
   print(`registry    ${found.registry.url}`)
@@ -103,6 +118,28 @@ export async function status(options: { json?: boolean }): Promise<void> {
       ])
     )
   )
+  if (problem !== undefined) note(`the datasets could not be read: ${problem}`)
+  const datasets = found.datasets ?? []
+  if (datasets.length > 0) {
+    print('')
+    print(
+      table(
+        ['dataset', 'rows', 'real_share', 'floor', 'verified waiting', 'human waiting'],
+        datasets.map(({ dataset, rows, real_share, floor, waiting }) => [
+          dataset,
+          rows,
+          real_share,
+          floor,
+          waiting.verified,
+          waiting.human
+        ])
+      )
+    )
+  }
+  for (const { dataset, missing, warnings } of datasets) {
+    if (missing !== null) note(`STOP_MIX: ${missing}`)
+    for (const warning of warnings) note(`warning: dataset ${dataset}: ${warning}`)
+  }
   for (const { name, state } of found.processors) {
     const why = restarts.get(name)?.lastError
     if (state !== 'running' && why) note(`${name}: ${why}`)

@@ -1,10 +1,12 @@
 /** `everseed up` and `everseed down`. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../../schemas/errors.ts'
-import { readConfig } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
+import { connect } from '../deployment.ts'
 import { isAlive } from '../embedded/identity.ts'
 import { holderOf } from '../embedded/lock.ts'
-import { createLog } from '../log.ts'
+import { createLog, silentLog } from '../log.ts'
+import { readMixWarnings } from '../mixes.ts'
 import { processorNames } from '../processors.ts'
 import { startUp, type Up } from '../up.ts'
 import { note, print } from './output.ts'
@@ -50,9 +52,22 @@ export async function up(options: { only?: string }): Promise<void> {
       .map(({ name }) => name)
       .join(', ')}`
   )
+  for (const warning of await datasetWarnings(running.config)) print(`  warning     ${warning}`)
   print('Ctrl-C stops everything.')
   await interrupt
   await running.stop()
+}
+
+/** What whoever trains on a dataset there is must know of its mix. What cannot be read now is said by `status`. */
+async function datasetWarnings(config: Config): Promise<string[]> {
+  const deployment = await connect(config, silentLog, 'everseed-up', { hurried: true }).catch(() => undefined)
+  try {
+    return deployment ? await readMixWarnings(deployment) : []
+  } catch {
+    return []
+  } finally {
+    await deployment?.close()
+  }
 }
 
 /** Exit code of what an interrupt ended before it was done, as shells count it. */

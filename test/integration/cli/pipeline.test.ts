@@ -106,8 +106,11 @@ test('status --json has exactly the documented shape, and every address in it wo
     registry: { url: string }
     clickhouse: { url: string; database: string; user: string; password: string }
     processors: { name: string; state: string; pid: number; lag: number }[]
+    datasets: { rows: number; real: number }[]
   }>(await everseed('status', '--json'))
   const { environment, children } = endpoints()
+  const [{ rows, real } = assert.fail('no dataset')] = status.datasets
+  assert.ok(real < rows && real >= rows / 2, `${real} of ${rows}`)
   assert.deepEqual(status, {
     kafka: { brokers: environment['EVERSEED_KAFKA_BROKERS']!.split(','), prefix: 'everseed.' },
     registry: { url: environment['EVERSEED_REGISTRY_URL'] },
@@ -122,7 +125,20 @@ test('status --json has exactly the documented shape, and every address in it wo
       state: 'running',
       pid: children.find(child => child.name === name)!.pid,
       lag: 0
-    }))
+    })),
+    datasets: [
+      {
+        dataset: 'letters',
+        strategy: 'accumulate',
+        floor: 0.5,
+        rows,
+        real,
+        real_share: real / rows,
+        waiting: { verified: 0, human: 0 },
+        missing: null,
+        warnings: []
+      }
+    ]
   })
   const subjects = (await (await fetch(`${status.registry.url}/subjects`)).json()) as string[]
   assert.ok(subjects.includes('everseed.training-value'))
@@ -143,7 +159,7 @@ test('human output is a table on a terminal and tab-separated lines in a pipe', 
   const head = lines.indexOf('processor\tstate\tpid\tlag\trestarts')
   assert.ok(head > 0)
   assert.deepEqual(
-    lines.slice(head + 1).map(one => one.split('\t').slice(0, 2)),
+    lines.slice(head + 1, head + 1 + processorNames.length).map(one => one.split('\t').slice(0, 2)),
     processorNames.map(name => [name, 'running'])
   )
   assert.ok(!piped.stdout.includes('\u001b'))
