@@ -123,7 +123,7 @@ function against(windows: readonly DiversityStat[]): string {
 function limits({ manifest, retracted, repeated, unlicensed, split, models }: Facts): string[] {
   const unclear = models.filter(({ terms }) => terms.some(term => term !== 'allowed'))
   // A manifest may say what whoever trains on the version must know, for example that it is of an experiment.
-  const { warnings = [] } = manifest as { readonly warnings?: readonly string[] }
+  const { warnings = [] } = manifest
   return [
     ...warnings.map(warning => `Warning: ${warning}`),
     'Human text comes from the seed split alone: texts set aside for metrics and calibration are in no export.',
@@ -162,6 +162,7 @@ function limits({ manifest, retracted, repeated, unlicensed, split, models }: Fa
 export function cardOf(facts: Facts): string {
   const { version, floor, format, manifest, rows, leftOut, split, validation, models, windows, files } = facts
   const name = nameOf(version)
+  const { shares = [] } = manifest
   const families = Object.entries(manifest.families).map(([family, number]) => [
     family,
     number,
@@ -202,6 +203,20 @@ export function cardOf(facts: Facts): string {
     ),
     counts('origin', manifest.origins, manifest.rows),
     counts('generation', manifest.generations, manifest.rows),
+    ...(shares.length === 0
+      ? []
+      : [
+          table(
+            ['rule', 'of', 'asked', 'rows', 'share'],
+            shares.map(({ rule, of, asked, rows: number }) => [
+              rule,
+              of,
+              String(asked),
+              number,
+              share(number, manifest.rows)
+            ])
+          )
+        ]),
     '## Models and families',
     models.length === 0
       ? 'No row was written by a model.'

@@ -4,6 +4,7 @@ import type { Value } from './columns.ts'
 
 /** Why a row has no place in a format, by the word it is counted under. */
 export const reasons = {
+  not_in_sample: 'the version is of an experiment and names a sample of its rows, which this one is not in',
   document: 'a text nobody asked for: it has no question to stand under',
   tool_calls: 'a conversation with tools, which the format has no field for',
   unreadable_tool_calls: 'its tool calls are not a list of calls with a name',

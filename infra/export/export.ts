@@ -7,8 +7,9 @@ import type { DiversityStat, Sample, Version } from '../../schemas/types.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { readTable } from '../tables.ts'
-import { createDigest } from '../versions/manifest.ts'
+import { createDigest, enforcedFloor } from '../versions/manifest.ts'
 import { readRows } from '../versions/rows.ts'
+import { isInSubsample } from '../versions/subsample.ts'
 import { manifestOf, nameOf } from '../versions/versions.ts'
 import { cardOf, type Facts, splitNames } from './card.ts'
 import { type Reason, reasons } from './conversation.ts'
@@ -83,13 +84,16 @@ export async function writeExport(
   const { columns, write } = formats[format]
   const [train, held] = splitNames.map(name => createShards(folder.draft, name, columns, kinds, shard))
   const rows = { train: 0, validation: 0 }
+  const { subsample = null } = manifest
+  const isSampled = (sample: Sample): boolean =>
+    subsample === null || isInSubsample(nameOf(version), subsample.threshold, sample)
   const counted = new Map<Reason, number>()
   const again = createDigest()
   let number = 0
   await read(sample => {
     again.add(sample.id)
     const validates = split.isValidation(number++)
-    const row = write(sample, one => pairs?.take(one))
+    const row = isSampled(sample) ? write(sample, one => pairs?.take(one)) : 'not_in_sample'
     if (typeof row === 'string') {
       counted.set(row, (counted.get(row) ?? 0) + 1)
       return
@@ -187,7 +191,12 @@ export async function exportVersion(
         if (!gone.has(sample.id)) onRow(sample)
         if (++rows % 10_000 === 0) progress(rows)
       })
-    return await writeExport(read, folder, { version, floor: dataset.floor, windows, pairs }, options)
+    return await writeExport(
+      read,
+      folder,
+      { version, floor: enforcedFloor(dataset), windows, pairs },
+      options
+    )
   } finally {
     pairs?.close()
     folder.discard()

@@ -14,6 +14,7 @@ import {
 } from '../../../infra/export/export.ts'
 import { openFolder } from '../../../infra/export/folder.ts'
 import { createTally } from '../../../infra/versions/manifest.ts'
+import { isInSubsample } from '../../../infra/versions/subsample.ts'
 import type { DiversityStat, Sample, Version } from '../../../schemas/types.ts'
 import { humanProvenance, humanSample, message, provenance, sample } from '../../helpers/records.ts'
 
@@ -36,8 +37,8 @@ const rows: Sample[] = Array.from({ length: 600 }, (_, number) => {
       })
 })
 
-function versionOf(list: readonly Sample[]): Version {
-  const tally = createTally({ mix: '{}' }, 'd@1')
+function versionOf(list: readonly Sample[], mix = {}): Version {
+  const tally = createTally({ mix: JSON.stringify(mix) }, 'd@3')
   for (const one of list) tally.add(one)
   return {
     dataset: 'd',
@@ -156,6 +157,17 @@ describe('an export', () => {
     assert.ok(done.files.every(({ split }) => split === 'train'))
   })
 
+  test('of a version that names a sample of its rows holds the sample, and counts the others', async () => {
+    const version = versionOf(rows, { strategy: 'accumulate-subsample', subsample: 50 })
+    const out = await run(rows, { files: ['jsonl'] }, { version })
+    assert.deepEqual(out.done.leftOut, { not_in_sample: 550 })
+    const { threshold } = (JSON.parse(version.manifest) as { subsample: { threshold: number } }).subsample
+    const sampled = rows.filter(one => isInSubsample('d@3', threshold, one)).map(({ id }) => id)
+    const ids = [...lines(out, 'train'), ...lines(out, 'validation')].map(({ metadata }) => metadata.id)
+    assert.deepEqual(ids.toSorted(), sampled.toSorted())
+    assert.match(out.read('README.md'), /^- Warning: strategy accumulate-subsample holds no real share/m)
+  })
+
   test('an export of nothing is refused, and leaves nothing behind', async () => {
     const human = rows.filter(({ id }) => id.startsWith('h'))
     await assert.rejects(run(human, { format: 'sharegpt' }), {
@@ -233,6 +245,11 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
     new RegExp(versionOf(rows).digest)
   ])
     assert.match(card, words)
+  const ruled = versionOf(rows, { quota: [{ topic: 'history', share: 0.9 }] })
+  assert.match(
+    (await run(rows, {}, { version: ruled })).read('README.md'),
+    /\| quota \| topic=history \| 0\.9 \| 600 \| 1\.000 \|/
+  )
   const warned = versionOf(rows)
   const manifest = JSON.stringify({ ...JSON.parse(warned.manifest), warnings: ['an experiment'] })
   assert.match(
