@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { versionsCommands } from './version-commands.ts'
 import { addMeasure } from './measure-command.ts'
+import { addLineageCommands } from './lineage-commands.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -290,6 +291,8 @@ models
   })
 
 versionsCommands(program)
+
+addLineageCommands(program)
 
 const dead = program
   .command('deadletters')

@@ -1,23 +1,34 @@
 /** `everseed sql` and `everseed metrics`: ClickHouse, as the user who may only read. */
 import { EverseedError } from '../../schemas/errors.ts'
+import type { Ask } from '../clickhouse/lineage.ts'
 import { openReader } from '../clickhouse/open.ts'
 import { clickhouseOf, commandLog, resolveConfig } from './context.ts'
 import { note, objectsTable, print, printJson, table } from './output.ts'
 import { views } from './views.ts'
+
+/** Does something with ClickHouse, as the user who may only read. */
+export async function withWarehouse<Result>(work: (ask: Ask) => Promise<Result>): Promise<Result> {
+  const reader = openReader(clickhouseOf(resolveConfig()), commandLog())
+  const asking: Ask = async <Row extends object>(query: string, parameters = {}) => {
+    try {
+      return (await reader.rows(query, parameters)) as Row[]
+    } catch (error) {
+      throw error instanceof EverseedError ? explained(query, error) : error
+    }
+  }
+  try {
+    return await work(asking)
+  } finally {
+    await reader.close()
+  }
+}
 
 /** Asks ClickHouse and returns rows. */
 export async function ask(
   query: string,
   parameters: Readonly<Record<string, unknown>> = {}
 ): Promise<Record<string, unknown>[]> {
-  const reader = openReader(clickhouseOf(resolveConfig()), commandLog())
-  try {
-    return await reader.rows(query, parameters)
-  } catch (error) {
-    throw error instanceof EverseedError ? explained(query, error) : error
-  } finally {
-    await reader.close()
-  }
+  return await withWarehouse(one => one<Record<string, unknown>>(query, parameters))
 }
 
 /** What the server refuses, with what to do about it. */

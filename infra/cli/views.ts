@@ -6,7 +6,7 @@ export const views = [
   'mix_ratio',
   'mix_ratio_windows',
   'spend',
-  'lineage',
   'coverage',
-  'contamination'
+  'contamination',
+  'lineage'
 ] as const

@@ -31,6 +31,12 @@ const contents: Readonly<Record<string, string>> = {
         arraySort(bitmapToArray(groupBitmapMergeState(offsets))) AS list
       FROM counts GROUP BY dataset, run, _topic, slot, source, family, origin, check, reason, refused
     ) GROUP BY topic, slot`,
+  threads: `
+    SELECT _topic AS topic, slot, countIf(relation = 'is') AS rows, toString(sumIf(_offset, relation = 'is')) AS offsetSum,
+      toString(sum(cityHash64(
+        relation, node, dataset, id, _offset, run, origin, ifNull(generation, -1), model, family, prompt, parent_ids, quoted_ids, repairs
+      ))) AS digest
+    FROM threads FINAL GROUP BY topic, slot`,
   usage: `
     SELECT _topic AS topic, slot, sum(sums.1) AS rows, toString(sum(sums.2)) AS offsetSum,
       toString(sum(cityHash64(dataset, run, source, family, day, sums))) AS digest

@@ -12,10 +12,10 @@ export type Rollup = {
   readonly source: string
   readonly target: string
   /**
-   * set: the target holds offsets, and filling it twice changes nothing. sum: it holds sums per chunk, and only a
-   * chunk of the same range replaces itself.
+   * set: the target holds offsets, and filling it twice changes nothing. rows: it holds rows of single records, which
+   * replace themselves. sum: it holds sums per chunk, and only a chunk of the same range replaces itself.
    */
-  readonly kind: 'set' | 'sum'
+  readonly kind: 'set' | 'rows' | 'sum'
 }
 
 /** Every materialized view of the migrations; a test holds the two together. */
@@ -23,6 +23,8 @@ export const rollups: readonly Rollup[] = [
   { view: 'counts_of_generations', source: 'generations', target: 'counts', kind: 'set' },
   { view: 'counts_of_rejections', source: 'rejections', target: 'counts', kind: 'set' },
   { view: 'counts_of_samples', source: 'samples', target: 'counts', kind: 'set' },
+  { view: 'threads_of_generations', source: 'generations', target: 'threads', kind: 'rows' },
+  { view: 'threads_of_samples', source: 'samples', target: 'threads', kind: 'rows' },
   { view: 'usage_of_generations', source: 'generations', target: 'usage', kind: 'sum' }
 ]
 
@@ -49,18 +51,27 @@ export function rangeParams({ topic, partition, from, to }: Range) {
   return { topic, slot: partition, from, to }
 }
 
+/** Rows and offsets of a range, by the kind of the rollup; what a target is asked for takes {@link rangeParams}. */
+const checksums: Readonly<Record<Rollup['kind'], (target: string) => string>> = {
+  sum: target =>
+    `SELECT sum(calls) AS rows, toString(sum(offset_sum)) AS offsetSum
+     FROM ${target} FINAL WHERE ${inLane} AND first >= {from:UInt64} AND last < {to:UInt64}`,
+  set: target =>
+    `SELECT sum(bitmapCardinality(part)) AS rows, toString(sum(arraySum(bitmapToArray(part)))) AS offsetSum
+     FROM (
+       SELECT bitmapSubsetInRange(groupBitmapMergeState(offsets), {from:UInt64}, {to:UInt64}) AS part
+       FROM ${target} WHERE ${inLane}
+       GROUP BY dataset, run, source, family, origin, check, reason, refused
+     )`,
+  // The rows of a record are written together, so the one that each has stands for them all.
+  rows: target =>
+    `SELECT count() AS rows, toString(sum(_offset)) AS offsetSum
+     FROM (SELECT DISTINCT _offset FROM ${target} WHERE relation = 'is' AND ${inRange})`
+}
+
 /** What a rollup holds of a range that starts and ends with a chunk. */
 export async function rollupChecksum(warehouse: Warehouse, rollup: Rollup, range: Range): Promise<Checksum> {
-  const sql =
-    rollup.kind === 'sum'
-      ? `SELECT sum(calls) AS rows, toString(sum(offset_sum)) AS offsetSum
-         FROM ${rollup.target} FINAL WHERE ${inLane} AND first >= {from:UInt64} AND last < {to:UInt64}`
-      : `SELECT sum(bitmapCardinality(part)) AS rows, toString(sum(arraySum(bitmapToArray(part)))) AS offsetSum
-         FROM (
-           SELECT bitmapSubsetInRange(groupBitmapMergeState(offsets), {from:UInt64}, {to:UInt64}) AS part
-           FROM ${rollup.target} WHERE ${inLane}
-           GROUP BY dataset, run, source, family, origin, check, reason, refused
-         )`
+  const sql = checksums[rollup.kind](rollup.target)
   const [found] = await warehouse.rows<Checksum>(sql, { params: rangeParams(range) })
   return found!
 }

@@ -17,6 +17,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   mix: async () => (await import('./mix.ts')).mix,
   store: async () => (await import('./store.ts')).store,
   versions: async () => (await import('./versions.ts')).versions,
+  lineage: async () => (await import('./lineage.ts')).lineage,
   latency: async () => (await import('./latency.ts')).latency,
   idle: async () => (await import('./idle.ts')).idle,
   start: async () => (await import('./start.ts')).start,

@@ -62,7 +62,8 @@ const places: Readonly<Record<string, readonly string[]>> = {
     'infra/main.ts',
     'infra/cli/main.ts',
     'infra/cli/version-commands.ts',
-    'infra/cli/measure-command.ts'
+    'infra/cli/measure-command.ts',
+    'infra/cli/lineage-commands.ts'
   ],
   'd3-scale': ['infra/measure/chart.ts'],
   'd3-shape': ['infra/measure/chart.ts'],

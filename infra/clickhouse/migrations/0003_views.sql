@@ -234,26 +234,6 @@ FROM usage FINAL
 GROUP BY run, source, day
 COMMENT 'What models cost';
 
-CREATE VIEW IF NOT EXISTS lineage (
-  id String COMMENT 'Sample id: an answer, accepted or not, or an admitted human text',
-  parent Nullable(String) COMMENT 'Accepted text it derives from, one row each; null for none',
-  prompt String COMMENT 'Prompt it answers; empty for human texts',
-  model String COMMENT 'Model that wrote it; empty for people',
-  generation Nullable(Int32) COMMENT '0 for human text, null when unknown',
-  origin String COMMENT 'Who made it',
-  dataset String COMMENT 'Dataset',
-  run String COMMENT 'Campaign; empty for human texts'
-) AS
-SELECT
-  id, arrayJoin(if(empty(parent_ids), [NULL], CAST(parent_ids, 'Array(Nullable(String))'))) AS parent,
-  prompt_id AS prompt, source AS model, generation, origin, dataset, run
-FROM (
-  SELECT id, parent_ids, prompt_id, source, generation, origin, dataset, run FROM generations FINAL
-  UNION ALL
-  SELECT id, parent_ids, prompt_id, source, generation, origin, dataset, run FROM samples FINAL WHERE _topic = 'samples.human'
-)
-COMMENT 'Where each text came from';
-
 CREATE VIEW IF NOT EXISTS coverage (
   dataset String COMMENT 'Dataset',
   run String COMMENT 'Campaign; empty for human texts',

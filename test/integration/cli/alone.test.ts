@@ -71,6 +71,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     deadletters: [/list/, /replay/],
     'deadletters list': [/--limit/, /--reason/, /--json/],
     'deadletters replay': [/--reason/, /--offset/],
+    lineage: [/--up/, /--down/, /--depth/, /--model/, /--run/, /--dataset/, /--json/],
     rebuild: [/--json/],
     models: [/add/, /list/],
     'models add': [
@@ -167,6 +168,8 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
   }
   assert.ok(!existsSync(join(folder, 'x')))
   assertError(await everseed(['deadletters', 'list', '--limit=x']), 2, 'CONFIG_INVALID', /--limit x/)
+  for (const args of [[], ['x', '--model', 'm'], ['--model', 'm', '--run', 'r']])
+    assertError(await everseed(['lineage', ...args]), 2, 'CONFIG_INVALID', /--model or --run/)
   assertError(await everseed(['publish', 'human', 'x.jsonl']), 2, 'CONFIG_INVALID', /--recipe FILE/)
 })
 
@@ -200,6 +203,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['subscribe', 'training'],
     ['deadletters', 'list'],
     ['deadletters', 'replay'],
+    ['lineage', 'x'],
     ['rebuild'],
     ['publish', 'human', file, '--dataset', 'd'],
     ['publish', 'human', file, '--recipe', recipe],

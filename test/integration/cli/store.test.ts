@@ -99,6 +99,7 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
   }
   const right = [
     { rollup: 'counts', rows: 22, differences: [] },
+    { rollup: 'threads', rows: 22, differences: [] },
     { rollup: 'usage', rows: 20, differences: [] }
   ]
   assert.deepEqual(await done(), right)
@@ -124,8 +125,9 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
         }
       ]
     },
+    right[1],
     {
-      ...right[1],
+      ...right[2],
       differences: [{ topic: 'generations', slot: 0, before: { rows: 40, offsetSum: '380' }, after: whole }]
     }
   ])
@@ -136,10 +138,10 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
   await warehouse.command(
     'INSERT INTO usage SELECT * REPLACE (cost_micros + 1 AS cost_micros) FROM usage FINAL'
   )
-  const [, usage] = await done()
+  const [, , usage] = await done()
   assert.deepEqual(usage!.differences, [{ topic: 'generations', slot: 0, before: whole, after: whole }])
   const told = await place.everseed(['rebuild'], { env })
-  assert.equal(told.stdout, 'rollup\trows\tdifferences\ncounts\t22\t0\nusage\t20\t0\n')
+  assert.equal(told.stdout, 'rollup\trows\tdifferences\ncounts\t22\t0\nthreads\t22\t0\nusage\t20\t0\n')
   assert.deepEqual(await warehouse.rows(spend), spent)
 })
 

@@ -48,6 +48,7 @@ async function assertExactly(warehouse: Warehouse, to: number): Promise<void> {
   assert.deepEqual({ rows, offsets, offsetSum }, { rows: to, offsets: to, offsetSum: sum })
   assert.deepEqual(rollups, [
     { view: 'counts_of_generations', rows: to, offsetSum: sum, agrees: true },
+    { view: 'threads_of_generations', rows: to, offsetSum: sum, agrees: true },
     { view: 'usage_of_generations', rows: to, offsetSum: sum, agrees: true }
   ])
   const [spent] = await warehouse.rows('SELECT calls, input_tokens, cost_usd FROM spend')
@@ -156,14 +157,19 @@ test('a replay into the middle of a chunk keeps what each source had before it',
 })
 
 test('recover fills rows and rollups that lost a chunk the server remembers', async () => {
-  for (const lost of ['generations', 'counts', 'usage'] as const) {
+  for (const lost of ['generations', 'counts', 'threads', 'usage'] as const) {
     const warehouse = await prepared()
     const writer = writerOf(warehouse)
     await writer.write(answers(0, 10))
     await writer.write(answers(10, 30))
     const chunk = answers(10, 30)
     // What a SIGKILL at the worst moment leaves: the token is known, the rows are gone. A lightweight delete keeps tokens.
-    const condition = { generations: '_offset >= 10', counts: '1', usage: 'first >= 10' }[lost]
+    const condition = {
+      generations: '_offset >= 10',
+      counts: '1',
+      threads: '_offset >= 10',
+      usage: 'first >= 10'
+    }[lost]
     await warehouse.command(`DELETE FROM ${lost} WHERE ${condition}`)
     if (lost === 'counts') await writerOf(warehouse).recover(answers(0, 10))
     await writerOf(warehouse).recover(chunk)
@@ -216,9 +222,11 @@ test('an audit beside a store that writes leaves out what came after it looked',
     (await audit(busy, ['generations'], options))[0]!.rollups.map(({ rows, agrees }) => [rows, agrees])
   assert.deepEqual(await agreeing({}), [
     [20, false],
+    [20, false],
     [20, false]
   ])
   assert.deepEqual(await agreeing({ live: true }), [
+    [20, true],
     [20, true],
     [20, true]
   ])

@@ -353,15 +353,20 @@ const expected = {
     cost_usd
   })),
   lineage: [
-    ['g1', 'h1', 'p1', 'alpha', 1, 'SYNTHETIC', 'r'],
-    ['g1', 'h2', 'p1', 'alpha', 1, 'SYNTHETIC', 'r'],
-    ['g4', null, 'p2', 'beta', 1, 'SYNTHETIC', 'r'],
-    ['h1', null, '', '', 0, 'HUMAN_AUTHORED', '']
-  ].map(([id, parent, prompt, model, generation, origin, run]) => ({
+    ['g1', 'made_by', 'alpha', 'p1', 'alpha', 'a', 1, 'SYNTHETIC', 'r'],
+    ['g1', 'derives_from', 'h1', 'p1', 'alpha', 'a', 1, 'SYNTHETIC', 'r'],
+    ['g1', 'derives_from', 'h2', 'p1', 'alpha', 'a', 1, 'SYNTHETIC', 'r'],
+    ['g1', 'answers', 'p1', 'p1', 'alpha', 'a', 1, 'SYNTHETIC', 'r'],
+    ['g4', 'made_by', 'beta', 'p2', 'beta', 'b', 1, 'SYNTHETIC', 'r'],
+    ['g4', 'answers', 'p2', 'p2', 'beta', 'b', 1, 'SYNTHETIC', 'r'],
+    ['h1', '', '', '', '', '', 0, 'HUMAN_AUTHORED', '']
+  ].map(([id, relation, parent, prompt, model, family, generation, origin, run]) => ({
     id,
+    relation,
     parent,
     prompt,
     model,
+    family,
     generation,
     origin,
     dataset: 'd',
@@ -420,13 +425,14 @@ test('the views give the numbers worked out by hand', async () => {
 test('written again in other chunks, the views give the same numbers, merged or not', async () => {
   await writeAll(2)
   assert.deepEqual(await views(), expected)
-  for (const table of ['counts', 'usage', ...Object.keys(store.tables)])
+  for (const table of ['counts', 'threads', 'usage', ...Object.keys(store.tables)])
     await warehouse.command(`OPTIMIZE TABLE ${table} FINAL`)
   assert.deepEqual(await views(), expected)
 })
 
 test('rebuilt from the raw rows, the rollups give the same numbers', async () => {
   await warehouse.command('TRUNCATE TABLE counts')
+  await warehouse.command('TRUNCATE TABLE threads')
   await warehouse.command('TRUNCATE TABLE usage')
   assert.notDeepEqual(await views(), expected)
   const lost = await rebuild(warehouse)
@@ -434,6 +440,7 @@ test('rebuilt from the raw rows, the rollups give the same numbers', async () =>
     lost.map(({ rollup, rows }) => [rollup, rows]),
     [
       ['counts', 24],
+      ['threads', 20],
       ['usage', 6]
     ]
   )
@@ -447,7 +454,7 @@ test('rebuilt from the raw rows, the rollups give the same numbers', async () =>
   }
   assert.deepEqual(
     (await rebuild(warehouse)).map(({ differences }) => differences),
-    [[], []]
+    [[], [], []]
   )
   assert.deepEqual(await views(), expected)
 })

@@ -29,11 +29,11 @@ test('the views people are told of are those the migrations make', () => {
   )
 })
 
-test('migrations are numbered without a gap, and no statement names a database', () => {
+test('migrations have a number each, and no statement names a database', () => {
   const found = migrations()
   assert.ok(found.length >= 3)
-  for (const [index, { name, sql }] of found.entries()) {
-    assert.equal(Number(name.slice(0, 4)), index + 1)
+  assert.equal(new Set(found.map(({ name }) => name.slice(0, 4))).size, found.length)
+  for (const { sql } of found) {
     for (const statement of statementsOf(sql)) {
       assert.doesNotMatch(statement, /everseed/)
       // A process that dies half-way is taken over by the next: everything can be repeated.
