@@ -1,4 +1,4 @@
-/** JSON lines: human documents and prompts as people write them, checked and made records. */
+/** Lines and rows: human documents and prompts as people write them, checked and made records. */
 import { z } from 'zod'
 import { isEmpty } from '../processors/text.ts'
 import { EverseedError } from '../schemas/errors.ts'
@@ -6,6 +6,39 @@ import { contentHash, sha128 } from '../schemas/identity.ts'
 import { type ProvenanceOf, provenanceViolations } from '../schemas/provenance.ts'
 import type { Cell, Document, Message, Prompt, Provenance, Run } from '../schemas/types.ts'
 import { microseconds } from './deployment.ts'
+import { type Columns, lineOf, rowOf, words } from './formats/shapes.ts'
+
+/** A line of a text, a row of a table or a file of a folder: what is to be published. */
+export type Line = {
+  /** From 1. */
+  readonly number: number
+  /** As it stood; empty where columns hold it. */
+  readonly text: string
+  /** The row of a table, by the names of its columns. */
+  readonly columns?: Columns
+  /** What is numbered; absent: lines. */
+  readonly counts?: 'rows'
+  /** The file of a folder that is read. */
+  readonly file?: string
+  /** Why its bytes are none. */
+  readonly problem?: string
+}
+
+/** What a line is called, and under which name it stands among the rejects. */
+export function placeOf({ number, counts, file }: Line): {
+  name: string
+  place: Readonly<Record<string, unknown>>
+} {
+  if (file !== undefined) return { name: file, place: { file } }
+  return counts === 'rows'
+    ? { name: `row ${number}`, place: { row: number } }
+    : { name: `line ${number}`, place: { line: number } }
+}
+
+/** What is known of all documents that do not say it themselves. */
+export type Defaults = Partial<
+  Record<'origin' | 'license' | 'author' | 'source_uri' | 'topic' | 'task', string>
+>
 
 const emptyProvenance: Provenance = {
   origin: 'UNKNOWN',
@@ -38,10 +71,14 @@ const emptyProvenance: Provenance = {
 
 const messageSchema = z.strictObject({
   role: z.enum(['system', 'user', 'assistant', 'tool', 'document']),
-  content: z.string(),
+  // Where there is none, other programs write null.
+  content: z
+    .string()
+    .nullable()
+    .transform(content => content ?? ''),
   tool_calls: z.unknown().optional(),
-  tool_call_id: z.string().optional(),
-  reasoning_content: z.string().optional()
+  tool_call_id: z.string().nullish(),
+  reasoning_content: z.string().nullish()
 })
 const cellFields = {
   task: z.string().default(''),
@@ -49,11 +86,10 @@ const cellFields = {
   format: z.string().default(''),
   refusal: z.enum(['reject', 'allow', 'require']).default('reject')
 }
+const origins = ['HUMAN_AUTHORED', 'HUMAN_EDITED', 'UNKNOWN', 'SYNTHETIC'] as const
+const whoWrote = 'say who wrote it: HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN'
 const provenanceFields = {
-  origin: z.enum(
-    ['HUMAN_AUTHORED', 'HUMAN_EDITED', 'UNKNOWN', 'SYNTHETIC'],
-    'say who wrote it: HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN'
-  ),
+  origin: z.enum(origins, whoWrote),
   model_id: z.string().optional(),
   model_family: z.string().optional(),
   parent_ids: z.array(z.string()).optional(),
@@ -62,7 +98,7 @@ const provenanceFields = {
   license: z.string().optional(),
   author: z.string().optional()
 }
-const metadata = z.record(z.string(), z.coerce.string()).default({})
+const metadata = z.record(z.string(), z.unknown().transform(words)).default({})
 
 const idText = z.string().min(1, 'is empty').max(200, 'is longer than 200 characters')
 
@@ -73,6 +109,7 @@ const documentLine = z
     messages: z.array(messageSchema).min(1).optional(),
     ...cellFields,
     ...provenanceFields,
+    origin: z.enum(origins, `${whoWrote}, in the row or for all that do not say it with --origin`),
     metadata
   })
   .refine(line => (line.text === undefined) !== (line.messages === undefined), 'give either text or messages')
@@ -98,6 +135,12 @@ const promptLine = z
     'system goes with prompt: with messages, make it their first'
   )
 
+/** Calls of tools as JSON; tables hold them as JSON already. */
+function callsOf(calls: unknown): string | null {
+  if (calls === null) return null
+  return typeof calls === 'string' && /^\s*\[/.test(calls) ? calls : JSON.stringify(calls)
+}
+
 function message({
   role,
   content,
@@ -108,8 +151,7 @@ function message({
   return {
     role,
     content,
-    // Where there are none, other programs write null.
-    tool_calls: (tool_calls ?? null) === null ? null : JSON.stringify(tool_calls),
+    tool_calls: callsOf(tool_calls ?? null),
     tool_call_id: tool_call_id ?? null,
     reasoning_content: reasoning_content ?? null
   }
@@ -117,22 +159,26 @@ function message({
 
 const turn = (role: string, content: string): Message => message({ role: role as 'user', content })
 
-/** A record and the id it is published under. */
-export type Ready = { readonly id: string; readonly value: object }
+/** A record and the id it is published under; of a document the hash of its content. */
+export type Ready = { readonly id: string; readonly value: object; readonly content?: string }
 
 function wellFormed(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? value.toWellFormed() : value
 }
 
-/** Turns a line into a record, or says what is wrong with it. */
-function parseLine<T>(schema: z.ZodType<T>, text: string): T {
-  let json: unknown
+/** The JSON of a line. */
+function jsonOf(text: string): unknown {
   try {
     // An escaped half of a character has no UTF-8 form: other languages' readers would stumble over it.
-    json = text.includes('\\ud') || text.includes('\\uD') ? JSON.parse(text, wellFormed) : JSON.parse(text)
+    return text.includes('\\ud') || text.includes('\\uD') ? JSON.parse(text, wellFormed) : JSON.parse(text)
   } catch (error) {
-    throw new EverseedError('RECORD_INVALID', `not JSON: ${(error as Error).message}`)
+    const array = text.startsWith('[') ? '; an array is no JSON lines: one object a line (jq -c .[])' : ''
+    throw new EverseedError('RECORD_INVALID', `not JSON: ${(error as Error).message}${array}`)
   }
+}
+
+/** A line as its schema has it, or what is wrong with it. */
+function checked<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
   const problems = parsed.error.issues.map(issue => {
@@ -172,9 +218,24 @@ function provenanceOf(
 
 const cellOf = ({ task, topic, format, refusal }: Cell): Cell => ({ task, topic, format, refusal })
 
-/** A human document from a JSON line. */
-export function documentOf(text: string, dataset: string, createdBy: string): Ready & { value: Document } {
-  const line = parseLine(documentLine, text)
+const isObject = (json: unknown): json is Columns =>
+  typeof json === 'object' && json !== null && !Array.isArray(json)
+
+/**
+ * A human document from a JSON line or a row of a table.
+ * @param row the line, or the columns
+ * @param defaults what holds where the row does not say it
+ * @throws EverseedError RECORD_INVALID, PROVENANCE_INVALID
+ */
+export function documentOf(
+  row: string | Columns,
+  dataset: string,
+  createdBy: string,
+  defaults: Defaults = {}
+): Ready & { value: Document; content: string } {
+  const json = typeof row === 'string' ? jsonOf(row) : row
+  const shaped = isObject(json) ? { ...defaults, ...(json === row ? rowOf(json) : lineOf(json)) } : json
+  const line = checked(documentLine, shaped)
   const messages = line.messages?.map(message) ?? [turn('document', line.text!)]
   if (isEmpty(messages)) {
     throw new EverseedError(
@@ -182,9 +243,9 @@ export function documentOf(text: string, dataset: string, createdBy: string): Re
       'there is no text in it: give text, or a last message with content or tool_calls'
     )
   }
-  const hash = contentHash(messages)
-  const id = line.id ?? hash
-  const own = line.parent_ids?.find(parent => parent === id || parent === hash)
+  const content = contentHash(messages)
+  const id = line.id ?? content
+  const own = line.parent_ids?.find(parent => parent === id || parent === content)
   if (own !== undefined)
     throw new EverseedError(
       'PROVENANCE_INVALID',
@@ -192,6 +253,7 @@ export function documentOf(text: string, dataset: string, createdBy: string): Re
     )
   return {
     id,
+    content,
     value: {
       id,
       dataset,
@@ -211,7 +273,7 @@ export function promptOf(
   samples: number,
   createdBy: string
 ): Ready & { value: Prompt } {
-  const line = parseLine(promptLine, text)
+  const line = checked(promptLine, jsonOf(text))
   const messages = line.messages?.map(message) ?? [
     ...(line.system ? [turn('system', line.system)] : []),
     turn('user', line.prompt!)

@@ -1,8 +1,9 @@
-/** Publishing: human documents and prompts from JSON lines, each once, into their slots. */
+/** Publishing: human documents and prompts, each once, into their slots. */
 import { randomUUID } from 'node:crypto'
 import type { Recipe } from '../processors/recipe.ts'
+import { isEmpty } from '../processors/text.ts'
 import { EverseedError } from '../schemas/errors.ts'
-import { sha128, slotOf } from '../schemas/identity.ts'
+import { contentHash, sha128, slotOf } from '../schemas/identity.ts'
 import { human, prompts, type Topic } from '../schemas/topics.ts'
 import type { Dataset, Document, Prompt, Run } from '../schemas/types.ts'
 import { DecodeError, encodeChecked, EncodeError } from './codec.ts'
@@ -11,47 +12,72 @@ import { openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
 import type { OutRecord } from './kafka/record.ts'
 import { recordBytes } from './kafka/waves.ts'
-import { documentOf, promptOf, type Ready } from './lines.ts'
+import { shownRow } from './formats/shapes.ts'
+import { type Defaults, documentOf, type Line, placeOf, promptOf, type Ready } from './lines.ts'
 import { createParents, type Parents } from './parents.ts'
 
-export { documentOf, promptOf } from './lines.ts'
+export { documentOf, type Line, promptOf } from './lines.ts'
 export { closeRun } from './close.ts'
 export { ensureDataset, findDataset } from './datasets.ts'
 export { ensureRun, listRuns } from './runs.ts'
 
-/** One line of input that cannot be published, and why. */
-export type Rejected = { readonly line: number; readonly error: string; readonly text: string }
+/** One line, row or file of the input that cannot be published, and why. */
+export type Rejected = {
+  /** What it is called. */
+  readonly name: string
+  /** The same as data: `line`, `row` or `file`. */
+  readonly place: Readonly<Record<string, unknown>>
+  readonly error: string
+  readonly text: string
+}
 /** What publishing did. */
 export type PublishReport = {
   readonly read: number
   readonly published: number
   readonly already: number
   readonly rejected: number
+  /**
+   * Documents, of those published or there already, whose text came before under another id or on another line: one text
+   * is one sample.
+   */
+  readonly duplicates: number
 }
 
-/** A line of input; `problem`: why its bytes are no text. */
-export type Line = { readonly number: number; readonly text: string; readonly problem?: string }
-/** Ids already in a topic's partition, of records that belong to the same dataset or run. */
-async function idsIn(
+/** What is there already: hashes of the contents by id, null where nothing is known of it, and the first id of each content. */
+type Held = { readonly ids: Map<string, string | null>; readonly contents: Map<string, string> }
+
+/** What a topic's partition holds of the same dataset or run. */
+async function heldIn(
   deployment: Deployment,
   topic: Topic,
   slot: number,
   belongs: (value: { dataset: string; run?: string }) => boolean
-): Promise<Set<string>> {
+): Promise<Held> {
   const { kafka, config, admin, codec } = deployment
-  const ids = new Set<string>()
+  const held: Held = { ids: new Map(), contents: new Map() }
   await readRanges(kafka, config, [(await admin.ranges(topic.name))[slot]!], async records => {
     for (const { value, key } of records) {
       try {
-        if (belongs((await codec.decode(topic, value)) as { dataset: string; run?: string }))
-          ids.add(key?.toString() ?? '')
+        const decoded = (await codec.decode(topic, value)) as Document
+        if (!belongs(decoded)) continue
+        const id = key?.toString() ?? ''
+        // Of prompts the id says enough; a document without text is one that was erased.
+        if (topic !== human || isEmpty(decoded.messages)) held.ids.set(id, held.ids.get(id) ?? null)
+        else hold(held, id, contentHash(decoded.messages))
       } catch (error) {
         // What cannot be read is somebody else's garbage; the processors bury it.
         if (!(error instanceof DecodeError)) throw error
       }
     }
   })
-  return ids
+  return held
+}
+
+function hold({ ids, contents }: Held, id: string, content: string): void {
+  // One string in memory for both where the id is the hash.
+  const hash = id === content ? id : content
+  ids.set(id, hash)
+  if (!contents.has(hash)) contents.set(hash, id)
 }
 
 /** What publishing tells whoever asked for it. */
@@ -59,6 +85,19 @@ type Listener = { rejected(rejected: Rejected): void; progress?(report: PublishR
 
 /** Milliseconds after which the broker ends what a killed publisher began; until then readers of the slot wait. */
 const transactionMs = 15_000
+
+/**
+ * Of a named document that is there already the text is the same, or it is another document and must not be passed over.
+ * @throws EverseedError RECORD_INVALID
+ */
+function checkSame({ ids, contents }: Held, id: string, content: string | undefined): void {
+  const before = ids.get(id)
+  if (content === undefined || before === null || before === content || contents.has(content)) return
+  throw new EverseedError(
+    'RECORD_INVALID',
+    `id ${id} is that of another text, which is published already: give this one an id of its own`
+  )
+}
 
 /**
  * Publishes lines to a topic: each id once, however often the same lines are published. The transactional id is the
@@ -73,14 +112,14 @@ async function publishLines(
   source: string | null,
   belongs: (value: { dataset: string; run?: string }) => boolean,
   lines: AsyncIterable<Line>,
-  parse: (text: string, known: ReadonlySet<string>) => Ready & { value: Document | Prompt },
+  parse: (line: Line, ids: ReadonlyMap<string, unknown>) => Ready & { value: Document | Prompt },
   parents: Parents,
   on: Listener
 ): Promise<PublishReport> {
   const { kafka, config } = deployment
   const lane = `publish.${topic.name}.${owner}.${sha128(source ?? randomUUID())}`
   const producer = await openTransactional(kafka, config, lane, transactionMs)
-  const report = { read: 0, published: 0, already: 0, rejected: 0 }
+  const report = { read: 0, published: 0, already: 0, rejected: 0, duplicates: 0 }
   let batch: OutRecord[] = []
   let bytes = 0
   const send = async (): Promise<void> => {
@@ -110,15 +149,25 @@ async function publishLines(
   try {
     // Open transactions of others hide what was committed behind them; what is hidden would be published twice.
     await deployment.admin.settled([topic.name])
-    const known = await idsIn(deployment, topic, slotFor(''), belongs)
-    for await (const { number, text, problem } of lines) {
-      if (text.trim() === '') continue
+    const held = await heldIn(deployment, topic, slotFor(''), belongs)
+    /** Contents of this input. */
+    const seen = new Set<string>()
+    for await (const line of lines) {
+      const { text, columns, problem } = line
+      if (text.trim() === '' && columns === undefined && problem === undefined) continue
       report.read++
       try {
         if (problem !== undefined) throw new EverseedError('RECORD_INVALID', problem)
-        const { id, value } = parse(text, known)
-        if (known.has(id)) {
+        const { id, value, content } = parse(line, held.ids)
+        const repeats =
+          content !== undefined && (seen.has(content) || (held.contents.get(content) ?? id) !== id)
+        if (held.ids.has(id)) {
+          checkSame(held, id, content)
           report.already++
+          // The string that is held already, not one more of them.
+          const before = held.ids.get(id)
+          if (content !== undefined) seen.add(before === content ? before : content)
+          if (repeats) report.duplicates++
           continue
         }
         await parents.check(value.provenance)
@@ -131,7 +180,12 @@ async function publishLines(
             `${size} bytes; ${topic.name} takes records up to ${topic.maxBytes} bytes: split the text`
           )
         }
-        known.add(id)
+        if (content === undefined) held.ids.set(id, null)
+        else {
+          hold(held, id, content)
+          seen.add(content)
+        }
+        if (repeats) report.duplicates++
         if (topic === human) parents.add(value)
         batch.push(record)
         bytes += size
@@ -139,10 +193,11 @@ async function publishLines(
         // What is wrong with a line is known by its kind; anything else is a mistake of ours and must not pass for one.
         if (!(error instanceof EverseedError || error instanceof EncodeError)) throw error
         report.rejected++
+        const shown = columns === undefined ? text : shownRow(columns)
         on.rejected({
-          line: number,
+          ...placeOf(line),
           error: error.message,
-          text: text.length > 2000 ? `${text.slice(0, 2000)}…` : text
+          text: shown.length > 2000 ? `${shown.slice(0, 2000)}…` : shown
         })
       }
       if (batch.length >= 500 || bytes > 1024 * 1024) await send()
@@ -158,7 +213,8 @@ async function publishLines(
 
 /**
  * Publishes human documents.
- * @param lines JSON lines: text or messages, origin, and what is known of the source
+ * @param lines JSON lines or rows: text or messages, origin, and what is known of the source
+ * @param options `defaults` hold where a line does not say it itself
  * @param source what the lines are read from, for example a path; publishing it again takes over from who still does;
  * null: something nobody else can read, for example a pipe
  * @throws EverseedError FENCED, KAFKA_UNREACHABLE
@@ -169,7 +225,8 @@ export async function publishHuman(
   lines: AsyncIterable<Line>,
   createdBy: string,
   on: Listener,
-  source: string | null = ''
+  source: string | null = '',
+  { defaults = {} }: { readonly defaults?: Defaults } = {}
 ): Promise<PublishReport> {
   const { partitions } = deployment.config
   const slotFor = (id: string): number => slotOf(dataset.name, id, dataset.shards, partitions)
@@ -181,7 +238,7 @@ export async function publishHuman(
     source,
     value => value.dataset === dataset.name,
     lines,
-    text => documentOf(text, dataset.name, createdBy),
+    ({ text, columns }) => documentOf(columns ?? text, dataset.name, createdBy, defaults),
     createParents(deployment, dataset.name),
     on
   )
@@ -202,9 +259,9 @@ export async function publishPrompts(
   source: string | null = ''
 ): Promise<PublishReport> {
   const closed = run.state !== 'open'
-  const parse = (text: string, known: ReadonlySet<string>): Ready & { value: Prompt } => {
+  const parse = ({ text }: Line, ids: ReadonlyMap<string, unknown>): Ready & { value: Prompt } => {
     const ready = promptOf(text, run, recipe.samples_per_prompt, createdBy)
-    if (closed && !known.has(ready.id)) {
+    if (closed && !ids.has(ready.id)) {
       throw new EverseedError(
         'RUN_CONFLICT',
         `run ${run.id} takes no more prompts (it is ${run.state}); publish under a new run name`

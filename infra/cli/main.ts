@@ -6,6 +6,7 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { versionsCommands } from './version-commands.ts'
 import { addMeasure } from './measure-command.ts'
 import { addLineageCommands } from './lineage-commands.ts'
+import { json, publishCommands } from './publishers.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -33,7 +34,7 @@ const program = new Command('everseed')
     `
 A first run: everseed up, then in another terminal
   everseed init                                       writes recipe.yaml
-  everseed publish human FILE --recipe recipe.yaml    human documents, JSON lines
+  everseed publish human FILE --recipe recipe.yaml    human documents: JSON lines, CSV, Parquet, texts
   everseed publish prompts FILE --recipe recipe.yaml  what the models are asked
   everseed subscribe training --follow                what training jobs get
   everseed metrics                                    diversity against human text
@@ -42,8 +43,6 @@ Exit codes: 0 done; 1 failed; 2 the input, an option or a setting is wrong; 3 th
 another holds it); 130 interrupted before it was done. Errors name a code and the next step.
 Settings are environment variables EVERSEED_…, listed in docs/settings.md.`
   )
-
-const json = (): Option => new Option('--json', 'print JSON')
 
 program
   .command('up')
@@ -92,71 +91,7 @@ program
     init(file, options)
   })
 
-const cellFields = `  topic, task, format  the cell it belongs to, for coverage and schedules
-  refusal              reject (default), allow or require: what an answer that refuses is worth
-  source_uri, license, author, metadata {name: value}`
-const documentFields = `  text, or messages    [{"role", "content"}, …]
-  origin               HUMAN_AUTHORED, HUMAN_EDITED (with parent_ids) or UNKNOWN; needed
-  parent_ids           ids of the texts that were edited, as they were published, or of verified samples; they must be
-                       there: publish them first. How far the edit went is computed (edit_distance), as is its generation
-  id                   default: a hash of the content, so that the same text is published once; under several ids it is
-                       published as often and taken in once (content_hash in ClickHouse's documents tells them)
-${cellFields}
-
-Example: {"text": "Dear sister, …", "origin": "HUMAN_AUTHORED", "topic": "letters", "license": "CC0-1.0"}`
-const promptFields = `  prompt, or messages  [{"role", "content"}, …]
-  system               system message before prompt
-  samples              answers wanted; default samples_per_prompt of the recipe
-  origin               default HUMAN_AUTHORED
-  id                   default: a hash of run, content and cell
-${cellFields}
-
-Example: {"prompt": "Write a letter to a sister abroad.", "topic": "letters", "samples": 4}`
-const publishHelp = (fields: string): string => `
-Every line of the file is one JSON object:
-${fields}
-
-Lines that cannot be published go to FILE.rejects.jsonl with line number and reason; all others are published, and the
-exit code is 2. After an interruption publish the same file again: nothing is lost, nothing is published twice.`
-
-const publish = program.command('publish').description('publish human documents or prompts from JSON lines')
-publish
-  .command('human')
-  .description('publish human documents: each id once, however often the same file is published')
-  .argument('<file>', 'JSON lines, or - for standard input')
-  .option('--recipe <file>', 'recipe whose dataset they belong to')
-  .option('--dataset <name>', 'dataset they belong to, when it exists already')
-  .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
-  .addOption(json())
-  .addHelpText('after', () => publishHelp(documentFields))
-  .action(async (file: string, options) => {
-    const { human } = await import('./publish.ts')
-    await human(file, options as never)
-  })
-publish
-  .command('prompts')
-  .description(
-    'publish the prompts of a run and close it; registers the run, or finds it when it is there already'
-  )
-  .argument('<file>', 'JSON lines, or - for standard input')
-  .requiredOption('--recipe <file>', 'recipe of the run')
-  .option('--keep-open', 'more prompts will come: leave the run open until everseed publish close RUN')
-  .option('--wait', 'stay until the run has ended and everything of it is in ClickHouse')
-  .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
-  .addOption(json())
-  .addHelpText('after', () => publishHelp(promptFields))
-  .action(async (file: string, options) => {
-    const { prompts } = await import('./publish.ts')
-    await prompts(file, options as never)
-  })
-publish
-  .command('close')
-  .description('say that no more prompts will come: the run ends when everything is settled')
-  .argument('<run>', 'run id')
-  .action(async (run: string) => {
-    const { close } = await import('./publish.ts')
-    await close(run)
-  })
+publishCommands(program)
 
 program
   .command('run')

@@ -1,5 +1,6 @@
 /** `everseed publish`. */
 import { closeSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { human as humanTopic } from '../../schemas/topics.ts'
 import type { Dataset } from '../../schemas/types.ts'
@@ -18,16 +19,25 @@ import {
 } from '../publish.ts'
 import { untilNone } from '../patience.ts'
 import { readRecipe } from '../recipe.ts'
+import type { Defaults } from '../lines.ts'
 import { clickhouseOf, linesOf, reasonOf, withDeployment } from './context.ts'
+import { type Format, formatOf, inputOf } from './input.ts'
 import { note, print, printJson, progress } from './output.ts'
 import { watchRun } from './watch.ts'
 
 /** Rejected lines shown one by one; all of them are in the file. */
 const shownRejects = 20
 
-/** Rejected lines go beside their file, one JSON object each: line, error, text. */
+/** Where rejected lines go: beside the file, or the folder. */
+function rejectName(path: string): string {
+  if (path === '-') return 'stdin.rejects.jsonl'
+  const plain = path.replace(/\/+$/, '')
+  return `${['', '.', '..'].includes(basename(plain)) ? resolve(path) : plain}.rejects.jsonl`
+}
+
+/** Rejected lines, one JSON object each: line, row or file, error, text. */
 function rejectFile(path: string): { write(rejected: Rejected): void; close(): string | null } {
-  const name = path === '-' ? 'stdin.rejects.jsonl' : `${path}.rejects.jsonl`
+  const name = rejectName(path)
   const unwritable = (cause: unknown): EverseedError =>
     new EverseedError(
       'FILE_UNWRITABLE',
@@ -42,15 +52,15 @@ function rejectFile(path: string): { write(rejected: Rejected): void; close(): s
   let file: number | undefined
   let count = 0
   return {
-    write(rejected) {
+    write({ name: called, place, error, text }) {
       try {
         file ??= openSync(name, 'w', 0o600)
-        writeSync(file, `${JSON.stringify(rejected)}\n`)
+        writeSync(file, `${JSON.stringify({ ...place, error, text })}\n`)
       } catch (cause) {
         throw unwritable(cause)
       }
       count++
-      if (count <= shownRejects) note(`line ${rejected.line}: ${rejected.error}`)
+      if (count <= shownRejects) note(`${called}: ${error}`)
       else if (count === shownRejects + 1) note(`and more; every rejected line is in ${name}`)
     },
     close() {
@@ -72,6 +82,7 @@ function sourceOf(path: string): string | null {
 
 async function publishing(
   path: string,
+  of: 'documents' | 'prompts',
   json: boolean,
   work: (on: {
     rejected(rejected: Rejected): void
@@ -93,34 +104,70 @@ async function publishing(
     bar.stop()
     file = rejects.close()
   }
-  if (json) printJson({ ...report, rejects: file })
-  else
+  const { duplicates, ...counts } = report
+  if (json) printJson({ ...(of === 'documents' ? report : counts), rejects: file })
+  else {
+    const repeated =
+      duplicates === 0 ? '' : `; with a text that came before: ${duplicates} (one text is one sample)`
     print(
-      `${report.published} published, ${report.already} were there already, ${report.rejected} rejected${file ? ` (see ${file})` : ''}`
+      `${report.published} published, ${report.already} were there already, ${report.rejected} rejected${file ? ` (see ${file})` : ''}${repeated}`
     )
+  }
   if (report.rejected > 0) process.exitCode = 2
   return report
 }
 
-export async function human(
-  path: string,
-  options: { recipe?: string; dataset?: string; by: string; json?: boolean }
-): Promise<void> {
-  if ((options.recipe === undefined) === (options.dataset === undefined)) {
+/** Options of `publish human`. */
+type HumanOptions = {
+  readonly recipe?: string
+  readonly dataset?: string
+  readonly format?: Format
+  readonly origin?: string
+  readonly license?: string
+  readonly author?: string
+  readonly source?: string
+  readonly topic?: string
+  readonly task?: string
+  readonly by: string
+  readonly json?: boolean
+}
+
+/** What is said of all documents by options. */
+function defaultsOf({ origin, license, author, source, topic, task }: HumanOptions): Defaults {
+  const said = { origin, license, author, source_uri: source, topic, task }
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+}
+
+export async function human(path: string, options: HumanOptions): Promise<void> {
+  const { dataset: name } = options
+  if ((options.recipe === undefined) === (name === undefined)) {
     throw new EverseedError(
       'CONFIG_INVALID',
       'say where the documents belong: --recipe FILE makes the dataset when it is new, --dataset NAME names one that exists'
     )
   }
+  const format = formatOf(path, options.format)
+  if (format === 'text' && options.origin === undefined) {
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      'text files do not say who wrote them: give --origin HUMAN_AUTHORED or UNKNOWN (or --format jsonl where they hold JSON lines)'
+    )
+  }
   const recipe = options.recipe === undefined ? undefined : readRecipe(options.recipe)
   await withDeployment(async deployment => {
     await deployment.prepare(allTopics)
-    const dataset = recipe
-      ? await ensureDataset(deployment, recipe)
-      : await findDataset(deployment, options.dataset!)
+    const dataset = recipe ? await ensureDataset(deployment, recipe) : await findDataset(deployment, name!)
     warn(dataset)
-    await publishing(path, options.json ?? false, on =>
-      publishHuman(deployment, dataset, linesOf(path), options.by, on, sourceOf(path))
+    await publishing(path, 'documents', options.json ?? false, on =>
+      publishHuman(
+        deployment,
+        dataset,
+        inputOf(path, format, options.source),
+        options.by,
+        on,
+        sourceOf(path),
+        { defaults: defaultsOf(options) }
+      )
     )
   })
 }
@@ -159,7 +206,7 @@ export async function prompts(
     if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
     const run = await ensureRun(deployment, recipe)
     warn(await findDataset(deployment, run.dataset))
-    const { rejected } = await publishing(path, options.json ?? false, on =>
+    const { rejected } = await publishing(path, 'prompts', options.json ?? false, on =>
       publishPrompts(deployment, run, recipe, linesOf(path), options.by, on, sourceOf(path))
     )
     if (options.keepOpen) return

@@ -89,7 +89,7 @@ export async function* numbered(lines: readonly string[]): AsyncGenerator<{ numb
   for (const [index, text] of lines.entries()) yield { number: index + 1, text }
 }
 
-const rejected = ({ line, error }: { line: number; error: string }): void => note(`line ${line}: ${error}`)
+const rejected = ({ name, error }: { name: string; error: string }): void => note(`${name}: ${error}`)
 
 /** Publishes what the demo needs; doing it twice changes nothing. */
 async function publish(deployment: Deployment, recipe: Recipe): Promise<{ run: string; expected: number }> {

@@ -60,6 +60,9 @@ before(async () => {
     EVERSEED_LOG_LEVEL: 'warn'
   }
   writeFileSync(join(folder, 'documents.jsonl'), corpusLines().slice(0, 400).join('\n'))
+  mkdirSync(join(folder, 'texts'))
+  for (const name of ['canal.txt', 'town.md'])
+    writeFileSync(join(folder, 'texts', name), `On the matter of ${name}.`)
   const prompts = Array.from({ length: 20 }, (_, index) =>
     JSON.stringify({ prompt: `Write about matter ${index}.`, topic: 'commerce', task: 'write' })
   )
@@ -95,6 +98,7 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
   assert.ok(commands.length >= 7)
   const expected: [RegExp, RegExp][] = [
     [/ init$/, /wrote recipe\.yaml/],
+    [/publish human texts/, /2 published, 0 were there already, 0 rejected/],
     [/publish human/, /400 published, 0 were there already, 0 rejected/],
     [/publish prompts/, /20 published, 0 were there already, 0 rejected/],
     [/ status$/, /deduplicate\s+running/],

@@ -61,13 +61,16 @@ const places: Readonly<Record<string, readonly string[]>> = {
   commander: [
     'infra/main.ts',
     'infra/cli/main.ts',
+    'infra/cli/publishers.ts',
     'infra/cli/version-commands.ts',
     'infra/cli/measure-command.ts',
     'infra/cli/lineage-commands.ts'
   ],
+  'csv-parse': ['infra/formats/csv.ts'],
   'd3-scale': ['infra/measure/chart.ts'],
   'd3-shape': ['infra/measure/chart.ts'],
   'ffi-rs': ['infra/embedded/'],
+  hyparquet: ['infra/formats/parquet.ts'],
   'hyparquet-writer': ['infra/export/parquet.ts'],
   kafkajs: ['infra/kafka/'],
   openai: ['infra/llm/openai.ts'],

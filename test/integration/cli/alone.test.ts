@@ -36,7 +36,18 @@ test('every command has a help with all its options, and help goes to stdout', a
     doctor: [/--json/],
     init: [/--force/, /recipe\.yaml/],
     publish: [/human/, /prompts/, /close/],
-    'publish human': [/--recipe/, /--dataset/, /--json/, /HUMAN_AUTHORED/, /rejects\.jsonl/],
+    'publish human': [
+      /--recipe/,
+      /--dataset/,
+      /--json/,
+      /HUMAN_AUTHORED/,
+      /rejects\.jsonl/,
+      /--format/,
+      /--origin/,
+      /\.csv/,
+      /\.parquet/,
+      /ShareGPT/
+    ],
     'publish prompts': [/--recipe/, /--keep-open/, /--wait/, /--json/, /samples/],
     'publish close': [/<run>/],
     run: [/--from-beginning/, ...processorNames.map(name => new RegExp(`\\b${name}\\b`))],
@@ -132,6 +143,8 @@ test('a wrong call ends with 2 and names the help of its command', async () => {
     [['run'], /missing required argument 'processor'/],
     [['sql'], /missing required argument 'query'/],
     [['publish', 'prompts', 'x'], /--recipe[^]*\(everseed publish prompts --help says more\)/],
+    [['publish', 'human', 'x', '--format', 'xml'], /jsonl, csv, parquet, text/],
+    [['publish', 'human', 'x', '--origin', 'SYNTHETIC'], /HUMAN_AUTHORED, HUMAN_EDITED, UNKNOWN/],
     [['subscribe', 'training', '--format', 'xml'], /json, messages, text, keys/],
     [['subscribe', 'training', '--format', 'text', '--json'], /'--json' cannot be used with/],
     [['subscribe', 'training', '--from', '3'], /beginning, end/],
@@ -171,6 +184,14 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
   for (const args of [[], ['x', '--model', 'm'], ['--model', 'm', '--run', 'r']])
     assertError(await everseed(['lineage', ...args]), 2, 'CONFIG_INVALID', /--model or --run/)
   assertError(await everseed(['publish', 'human', 'x.jsonl']), 2, 'CONFIG_INVALID', /--recipe FILE/)
+  const human = (...args: string[]): Promise<Answer> =>
+    everseed(['publish', 'human', '--dataset', 'd', ...args])
+  const wrong: [Promise<Answer>, Parameters<typeof assertError>[2], RegExp][] = [
+    [human('x.txt'), 'CONFIG_INVALID', /text files do not say who wrote them.*--origin/],
+    [human(folder), 'CONFIG_INVALID', /text files do not say who wrote them/],
+    [human(folder, '--format', 'csv'), 'CONFIG_INVALID', /is a folder.*csv files.*one by one/]
+  ]
+  for (const [answer, code, words] of wrong) assertError(await answer, 2, code, words)
 })
 
 test('a wrong setting is named', async () => {
@@ -192,6 +213,8 @@ test('a wrong setting is named', async () => {
 test('where nothing runs, every command that needs a stack says so with 3 and what to start', async () => {
   const file = join(folder, 'lines.jsonl')
   writeFileSync(file, '{"text":"x","origin":"HUMAN_AUTHORED"}\n')
+  const text = join(folder, 'text.txt')
+  writeFileSync(text, 'x')
   const recipe = join(folder, 'some.yaml')
   writeFileSync(recipe, exampleRecipe)
   const commands = [
@@ -215,6 +238,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['export', 'd@1', '--out', join(folder, 'exported')],
     ['models', 'add', 'm', '--family', 'f'],
     ['models', 'list'],
+    ['publish', 'human', text, '--dataset', 'd', '--origin', 'UNKNOWN'],
     ['subscribe', 'training', '--version', 'd@1'],
     ['run', 'verify']
   ]

@@ -24,7 +24,14 @@ const line = (fields: object): string => `${JSON.stringify(fields)}\n`
 const text = (words: string, more: object = {}): string =>
   line({ text: words, origin: 'HUMAN_AUTHORED', ...more })
 
-type Report = { read: number; published: number; already: number; rejected: number; rejects: string | null }
+type Report = {
+  read: number
+  published: number
+  already: number
+  rejected: number
+  duplicates: number
+  rejects: string | null
+}
 const report = (stdout: string): Report => JSON.parse(stdout) as Report
 
 async function values<Value>(topic: Topic<Value>, of: (value: Value) => boolean): Promise<Value[]> {
@@ -62,7 +69,10 @@ test('lines become documents; wrong ones are told by number and kept in a file b
   const args = ['publish', 'human', path, '--recipe', recipe('r1', 'mixed')]
   const first = await everseed(args)
   assert.equal(first.code, 2)
-  assert.equal(first.stdout, `3 published, 1 were there already, 8 rejected (see ${path}.rejects.jsonl)\n`)
+  assert.equal(
+    first.stdout,
+    `3 published, 1 were there already, 8 rejected (see ${path}.rejects.jsonl); with a text that came before: 1 (one text is one sample)\n`
+  )
   const told = first.stderr.trimEnd().split('\n')
   const expected: [number, RegExp][] = [
     [2, /not JSON/],
@@ -111,6 +121,7 @@ test('lines become documents; wrong ones are told by number and kept in a file b
     published: 0,
     already: 4,
     rejected: 8,
+    duplicates: 1,
     rejects: `${path}.rejects.jsonl`
   })
   assert.equal((await documentsOf('mixed')).length, 3)
@@ -123,7 +134,14 @@ test('a file without a wrong line leaves no file of rejects, and removes that of
   assert.ok(existsSync(`${path}.rejects.jsonl`))
   file('better.jsonl', text('right'))
   const answer = await everseed(args)
-  assert.deepEqual(report(answer.stdout), { read: 1, published: 1, already: 0, rejected: 0, rejects: null })
+  assert.deepEqual(report(answer.stdout), {
+    read: 1,
+    published: 1,
+    already: 0,
+    rejected: 0,
+    duplicates: 0,
+    rejects: null
+  })
   assert.deepEqual({ code: answer.code, stderr: answer.stderr }, { code: 0, stderr: '' })
   assert.ok(!existsSync(`${path}.rejects.jsonl`))
 })
@@ -148,15 +166,19 @@ test('line ends of Windows, a byte order mark, no last line end, separators insi
   )
 })
 
-test('an empty file, a folder, a file that is missing, bytes that are no lines', async () => {
+test('an empty file, a file that is missing, bytes that are no lines', async () => {
   const publish = (path: string): ReturnType<typeof everseed> =>
     everseed(['publish', 'human', path, '--dataset', 'mixed', '--json'])
   const empty = await publish(file('empty.jsonl', ''))
   assert.equal(empty.code, 0)
-  assert.deepEqual(report(empty.stdout), { read: 0, published: 0, already: 0, rejected: 0, rejects: null })
-  const directory = await publish(folder)
-  assert.equal(directory.code, 2)
-  assert.match(directory.stderr, /cannot be read: it is a folder \[FILE_UNREADABLE\]\n$/)
+  assert.deepEqual(report(empty.stdout), {
+    read: 0,
+    published: 0,
+    already: 0,
+    rejected: 0,
+    duplicates: 0,
+    rejects: null
+  })
   const missing = await publish('missing.jsonl')
   assert.equal(missing.code, 2)
   assert.match(
@@ -206,6 +228,7 @@ test('standard input is read as a file is', async () => {
     published: 1,
     already: 0,
     rejected: 1,
+    duplicates: 0,
     rejects: 'stdin.rejects.jsonl'
   })
   assert.match(readFileSync(join(folder, 'stdin.rejects.jsonl'), 'utf8'), /"line":2/)
