@@ -9,7 +9,7 @@ import { changeEntry, readTable } from './tables.ts'
 
 /** Settings of a dataset a recipe asks for. */
 function datasetOf(recipe: Recipe): Dataset {
-  const { floor, split } = recipe.human
+  const { floor, split, signing } = recipe.human
   return {
     name: recipe.dataset,
     shards: 1,
@@ -19,7 +19,7 @@ function datasetOf(recipe: Recipe): Dataset {
     floor,
     max_generation: recipe.mix.max_generation,
     mix: mixText(recipe.mix),
-    signing: false,
+    signing,
     window: recipe.window,
     created_at: microseconds()
   }
@@ -44,6 +44,7 @@ export async function ensureDataset(deployment: Deployment, recipe: Recipe): Pro
       'floor',
       'max_generation',
       'mix',
+      'signing',
       'window'
     ] as const
     const different = fixed.filter(field => found[field] !== wanted[field])

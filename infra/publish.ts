@@ -15,6 +15,7 @@ import { recordBytes } from './kafka/waves.ts'
 import { shownRow } from './formats/shapes.ts'
 import { type Defaults, documentOf, type Line, placeOf, promptOf, type Ready } from './lines.ts'
 import { createParents, type Parents } from './parents.ts'
+import type { Signer } from './signer.ts'
 
 export { documentOf, type Line, promptOf } from './lines.ts'
 export { closeRun } from './close.ts'
@@ -214,7 +215,7 @@ async function publishLines(
 /**
  * Publishes human documents.
  * @param lines JSON lines or rows: text or messages, origin, and what is known of the source
- * @param options `defaults` hold where a line does not say it itself
+ * @param options `defaults` hold where a line does not say it itself; `signer` vouches for all of them
  * @param source what the lines are read from, for example a path; publishing it again takes over from who still does;
  * null: something nobody else can read, for example a pipe
  * @throws EverseedError FENCED, KAFKA_UNREACHABLE
@@ -226,7 +227,7 @@ export async function publishHuman(
   createdBy: string,
   on: Listener,
   source: string | null = '',
-  { defaults = {} }: { readonly defaults?: Defaults } = {}
+  { defaults = {}, signer }: { readonly defaults?: Defaults; readonly signer?: Signer } = {}
 ): Promise<PublishReport> {
   const { partitions } = deployment.config
   const slotFor = (id: string): number => slotOf(dataset.name, id, dataset.shards, partitions)
@@ -238,7 +239,10 @@ export async function publishHuman(
     source,
     value => value.dataset === dataset.name,
     lines,
-    ({ text, columns }) => documentOf(columns ?? text, dataset.name, createdBy, defaults),
+    ({ text, columns }) => {
+      const ready = documentOf(columns ?? text, dataset.name, createdBy, defaults)
+      return signer ? { ...ready, value: signer.signed(ready.value) } : ready
+    },
     createParents(deployment, dataset.name),
     on
   )

@@ -5,6 +5,7 @@ import type { Document, Provenance, Sample } from '../schemas/types.ts'
 import { createOverlap, type Seen } from './admit/overlap.ts'
 import { createParents, type Parent } from './admit/parents.ts'
 import { createPlaces, type Known } from './admit/place.ts'
+import { vouched } from './admit/signature.ts'
 import { defineProcessor, memory, type Verdict } from './contract.ts'
 import { answerOf, isEmpty } from './text.ts'
 
@@ -135,7 +136,10 @@ export const admit = defineProcessor({
 
     return {
       process(record) {
-        if (record.input === 'human') return judge(record.value, record.offset)
+        if (record.input === 'human') {
+          const { document, forged } = vouched(record.value, tables)
+          return forged === undefined ? judge(document, record.offset) : reject('signature_invalid', forged)
+        }
         const { offset } = record
         const { id, dataset, messages, provenance } = record.value
         state.answers.stage(`${dataset}/${id}`, { generation: provenance.generation, at: offset })

@@ -88,6 +88,12 @@ const fields = z.strictObject({
         .prefault({})
         .describe(
           'Percent of human documents for generators, metrics and calibration; fixed with the dataset'
+        ),
+      signing: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether human text must be signed with a listed key (everseed keys): what is not is of unknown origin; fixed with the dataset'
         )
     })
     .prefault({})

@@ -21,6 +21,7 @@ export const errorCodes = {
   JAVA_MISSING: { exit: 1, doc: 'no Java 17 or newer was found' },
   KAFKA_REFUSED: { exit: 1, doc: 'Kafka refuses for good: a right is missing or a setting does not fit' },
   KAFKA_UNREACHABLE: { exit: 1, doc: 'the Kafka cluster does not answer' },
+  KEY_CONFLICT: { exit: 2, doc: 'a publisher’s key of this name is another one, or is revoked' },
   MODEL_CYCLE: { exit: 2, doc: 'a model would descend from itself' },
   NOT_RUNNING: { exit: 3, doc: 'no everseed runs on this data directory' },
   OFFSETS_LOST: { exit: 1, doc: 'committed offsets and the log or the processor state disagree' },

@@ -15,6 +15,7 @@ run: letters-1                  # a campaign; a changed recipe needs a new name
 human:
   floor: 0.5                    # smallest real share of every prefix of the training stream
   split: { seed: 60, reference: 30, audit: 10 }   # percent: generators / metrics / calibration
+  # signing: true               # only text that a listed key signed is human (everseed keys)
 
 mix:                            # fixed with the dataset
   max_generation: 1             # texts of models trained on models' texts stay out of training

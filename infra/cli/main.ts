@@ -6,7 +6,7 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { versionsCommands } from './version-commands.ts'
 import { addMeasure } from './measure-command.ts'
 import { addLineageCommands } from './lineage-commands.ts'
-import { json, publishCommands } from './publishers.ts'
+import { json, keysCommands, publishCommands } from './publishers.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -224,6 +224,8 @@ models
     const { list } = await import('./models.ts')
     await list(options)
   })
+
+keysCommands(program)
 
 versionsCommands(program)
 

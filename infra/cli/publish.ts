@@ -19,6 +19,7 @@ import {
 } from '../publish.ts'
 import { untilNone } from '../patience.ts'
 import { readRecipe } from '../recipe.ts'
+import { openSigner } from '../keys.ts'
 import type { Defaults } from '../lines.ts'
 import { clickhouseOf, linesOf, reasonOf, withDeployment } from './context.ts'
 import { type Format, formatOf, inputOf } from './input.ts'
@@ -128,6 +129,8 @@ type HumanOptions = {
   readonly source?: string
   readonly topic?: string
   readonly task?: string
+  readonly signWith?: string
+  readonly key?: string
   readonly by: string
   readonly json?: boolean
 }
@@ -139,11 +142,17 @@ function defaultsOf({ origin, license, author, source, topic, task }: HumanOptio
 }
 
 export async function human(path: string, options: HumanOptions): Promise<void> {
-  const { dataset: name } = options
+  const { dataset: name, signWith, key } = options
   if ((options.recipe === undefined) === (name === undefined)) {
     throw new EverseedError(
       'CONFIG_INVALID',
       'say where the documents belong: --recipe FILE makes the dataset when it is new, --dataset NAME names one that exists'
+    )
+  }
+  if ((signWith === undefined) !== (key === undefined)) {
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      'signing needs --sign-with ID, the name of a listed key, and --key FILE, its private half'
     )
   }
   const format = formatOf(path, options.format)
@@ -158,6 +167,11 @@ export async function human(path: string, options: HumanOptions): Promise<void> 
     await deployment.prepare(allTopics)
     const dataset = recipe ? await ensureDataset(deployment, recipe) : await findDataset(deployment, name!)
     warn(dataset)
+    const signer = signWith === undefined ? undefined : await openSigner(deployment, signWith, key!)
+    if (dataset.signing && !signer)
+      note(
+        `dataset ${dataset.name} takes only signed text for human: what is published without --sign-with stays of unknown origin`
+      )
     await publishing(path, 'documents', options.json ?? false, on =>
       publishHuman(
         deployment,
@@ -166,7 +180,7 @@ export async function human(path: string, options: HumanOptions): Promise<void> 
         options.by,
         on,
         sourceOf(path),
-        { defaults: defaultsOf(options) }
+        { defaults: defaultsOf(options), ...(signer && { signer }) }
       )
     )
   })

@@ -1,4 +1,4 @@
-/** The commands of publishers: documents and prompts. */
+/** The commands of publishers: documents, prompts, and the keys they sign with. */
 import { type Command, Option } from 'commander'
 import type { Format } from './input.ts'
 
@@ -70,6 +70,8 @@ export function publishCommands(program: Command): void {
     .option('--source <uri>', 'where it was found')
     .option('--topic <topic>', 'topic of the cell')
     .option('--task <task>', 'task of the cell')
+    .option('--sign-with <key>', 'listed key to sign every document with (everseed keys)')
+    .option('--key <file>', 'its private half, a PEM')
     .option('--by <name>', 'who publishes, for the provenance', 'everseed publish')
     .addOption(json())
     .addHelpText('after', () => publishHelp(documentFields, formatWords))
@@ -100,5 +102,58 @@ export function publishCommands(program: Command): void {
     .action(async (run: string) => {
       const { close } = await import('./publish.ts')
       await close(run)
+    })
+}
+
+/** `everseed keys` */
+export function keysCommands(program: Command): void {
+  const keys = program
+    .command('keys')
+    .description('keys human text is signed with, where a recipe asks for it (human: { signing: true })')
+  keys
+    .command('generate')
+    .description('make a key: the private half into a file, the public one is printed')
+    .argument('<file>', 'file that is not there yet')
+    .addOption(json())
+    .action(async (file: string, options: { json?: boolean }) => {
+      const { generate } = await import('./keys.ts')
+      generate(file, options)
+    })
+  keys
+    .command('add')
+    .description('list a key and what it may vouch for; say again what changed')
+    .argument('<id>', 'name of the key')
+    .requiredOption('--public <key>', 'public key: 32 bytes in base64, or a file with them or a PEM')
+    .requiredOption('--origins <origins>', 'comma-separated: HUMAN_AUTHORED, HUMAN_EDITED')
+    .option('--by <name>', 'who lists it', 'everseed keys')
+    .addOption(json())
+    .addHelpText(
+      'after',
+      `
+A dataset whose recipe says human: { signing: true } takes a document for human only when a listed key that may vouch for
+its origin signed it: everseed publish human FILE --sign-with ID --key FILE. Everything else is of origin UNKNOWN, with
+the reason in its metadata (unknown_because). A signature that does not hold is refused everywhere.
+Example: everseed keys add archive --public "$(everseed keys generate archive.pem)" --origins HUMAN_AUTHORED`
+    )
+    .action(async (id: string, options) => {
+      const { add } = await import('./keys.ts')
+      await add(id, options as never)
+    })
+  keys
+    .command('list')
+    .description('the listed keys')
+    .addOption(json())
+    .action(async (options: { json?: boolean }) => {
+      const { list } = await import('./keys.ts')
+      await list(options)
+    })
+  keys
+    .command('revoke')
+    .description('believe a key no more: what is signed with it is as good as unsigned from then on')
+    .argument('<id>', 'name of the key')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }) => {
+      const { revoke } = await import('./keys.ts')
+      await revoke(id, options)
     })
 }

@@ -54,7 +54,8 @@ function withoutClaims(topic: Topic, value: Fields): Fields {
 export type Door = {
   /**
    * What keeps a record out, as `reason: words`; empty when nothing does. Answers at once unless a name is in no table:
-   * then the tables are first brought up to what was written by now.
+   * then the tables are first brought up to what was written by now. A key that is in none keeps nothing out, but who was
+   * listed a moment ago must be known.
    */
   problem(topic: Topic, value: Fields): string | Promise<string>
   /** The record as a processor may see it. */
@@ -74,6 +75,10 @@ export function createDoor(
   partitions: number
 ): Door {
   const missingDataset = (name: unknown): boolean => typeof name === 'string' && !tables.dataset(name)
+  const missingKey = (topic: Topic, value: Fields): boolean => {
+    const { signed_by } = topic.record === 'Document' ? (value as { provenance: Provenance }).provenance : {}
+    return typeof signed_by === 'string' && !tables.key(signed_by)
+  }
   const missingRun = (id: unknown): boolean => typeof id === 'string' && id !== '' && !tables.run(id)
 
   return {
@@ -83,7 +88,8 @@ export function createDoor(
       const subject = subjectOf(topic, value)
       const { dataset, run } = subject
       if (topic.kind !== 'data') return ''
-      if (!missingDataset(dataset) && !missingRun(run)) return claimProblem(topic, subject, tables)
+      if (!missingDataset(dataset) && !missingRun(run) && !missingKey(topic, value))
+        return claimProblem(topic, subject, tables)
       return tables.refresh().then(() => {
         if (missingDataset(dataset))
           return `unknown_dataset: dataset ${String(dataset)} is in no table; publish with a recipe first`

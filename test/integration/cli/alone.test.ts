@@ -1,6 +1,6 @@
 /** Commands where nothing runs: help, wrong calls, recipes, and what each says when there is no stack. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,8 @@ import { after, test } from 'node:test'
 import { exampleRecipe } from '../../../infra/cli/init.ts'
 import { processorNames } from '../../../infra/processors.ts'
 import { parseRecipe, recipeJsonSchema } from '../../../infra/recipe.ts'
+import { isPublicKey } from '../../../schemas/signature.ts'
+import { publicKey } from '../../helpers/keys.ts'
 import { type Answer, type CommandOptions, runEverseed, runShell, startEverseed } from '../../helpers/cli.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -44,6 +46,8 @@ test('every command has a help with all its options, and help goes to stdout', a
       /rejects\.jsonl/,
       /--format/,
       /--origin/,
+      /--sign-with/,
+      /--key/,
       /\.csv/,
       /\.parquet/,
       /ShareGPT/
@@ -95,6 +99,11 @@ test('every command has a help with all its options, and help goes to stdout', a
       /nobody can declare/
     ],
     'models list': [/--json/],
+    keys: [/generate/, /add/, /list/, /revoke/],
+    'keys generate': [/<file>/, /--json/],
+    'keys add': [/--public/, /--origins/, /--by/, /--json/, /unknown_because/],
+    'keys list': [/--json/],
+    'keys revoke': [/<id>/, /--json/],
     versions: [/create/, /list/, /show/, /diff/, /verify/],
     'versions create': [/<dataset>/, /--json/, /sha256sum/],
     'versions list': [/\[dataset\]/, /--json/],
@@ -145,6 +154,7 @@ test('a wrong call ends with 2 and names the help of its command', async () => {
     [['publish', 'prompts', 'x'], /--recipe[^]*\(everseed publish prompts --help says more\)/],
     [['publish', 'human', 'x', '--format', 'xml'], /jsonl, csv, parquet, text/],
     [['publish', 'human', 'x', '--origin', 'SYNTHETIC'], /HUMAN_AUTHORED, HUMAN_EDITED, UNKNOWN/],
+    [['keys', 'add', 'k', '--public', 'x'], /--origins/],
     [['subscribe', 'training', '--format', 'xml'], /json, messages, text, keys/],
     [['subscribe', 'training', '--format', 'text', '--json'], /'--json' cannot be used with/],
     [['subscribe', 'training', '--from', '3'], /beginning, end/],
@@ -186,12 +196,33 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
   assertError(await everseed(['publish', 'human', 'x.jsonl']), 2, 'CONFIG_INVALID', /--recipe FILE/)
   const human = (...args: string[]): Promise<Answer> =>
     everseed(['publish', 'human', '--dataset', 'd', ...args])
+  const key = (...args: string[]): Promise<Answer> => everseed(['keys', 'add', ...args])
+  const origins = ['--origins', 'HUMAN_AUTHORED']
   const wrong: [Promise<Answer>, Parameters<typeof assertError>[2], RegExp][] = [
     [human('x.txt'), 'CONFIG_INVALID', /text files do not say who wrote them.*--origin/],
     [human(folder), 'CONFIG_INVALID', /text files do not say who wrote them/],
-    [human(folder, '--format', 'csv'), 'CONFIG_INVALID', /is a folder.*csv files.*one by one/]
+    [human(folder, '--format', 'csv'), 'CONFIG_INVALID', /is a folder.*csv files.*one by one/],
+    [human('x.jsonl', '--sign-with', 'k'), 'CONFIG_INVALID', /--sign-with ID.*--key FILE/],
+    [key('k', '--public', 'nowhere', ...origins), 'FILE_UNREADABLE', /nowhere.*keys generate/],
+    [key('a b', '--public', publicKey, ...origins), 'CONFIG_INVALID', /key a b: a name is/],
+    [
+      key('k', '--public', publicKey, '--origins', 'UNKNOWN'),
+      'CONFIG_INVALID',
+      /vouch for HUMAN_AUTHORED and HUMAN_/
+    ]
   ]
   for (const [answer, code, words] of wrong) assertError(await answer, 2, code, words)
+})
+
+test('keys generate makes a key without a stack, and only where none is', async () => {
+  const { code, stdout, stderr } = await everseed(['keys', 'generate', 'mine.pem'])
+  assert.equal(code, 0)
+  assert.ok(isPublicKey(stdout.trimEnd()), stdout)
+  assert.match(stderr, /the private key is in mine\.pem/)
+  assert.equal(statSync(join(folder, 'mine.pem')).mode & 0o777, 0o600)
+  assertError(await everseed(['keys', 'generate', 'mine.pem']), 2, 'FILE_UNWRITABLE', /mine\.pem exists/)
+  const json = await everseed(['keys', 'generate', 'other.pem', '--json'])
+  assert.equal((JSON.parse(json.stdout) as { file: string }).file, 'other.pem')
 })
 
 test('a wrong setting is named', async () => {
@@ -238,6 +269,9 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['export', 'd@1', '--out', join(folder, 'exported')],
     ['models', 'add', 'm', '--family', 'f'],
     ['models', 'list'],
+    ['keys', 'add', 'k', '--public', publicKey, '--origins', 'HUMAN_AUTHORED'],
+    ['keys', 'list'],
+    ['keys', 'revoke', 'k'],
     ['publish', 'human', text, '--dataset', 'd', '--origin', 'UNKNOWN'],
     ['subscribe', 'training', '--version', 'd@1'],
     ['run', 'verify']

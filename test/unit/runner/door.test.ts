@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createDoor } from '../../../infra/runner/door.ts'
+import { createTableStore } from '../../../infra/runner/tables.ts'
+import { human } from '../../../schemas/topics.ts'
+import { listed, signed } from '../../helpers/keys.ts'
+import { document, standing } from '../../helpers/play.ts'
+import * as make from '../../helpers/records.ts'
+
+test('a key that was listed a moment ago is known when its first document comes; a strange one keeps nothing out', async () => {
+  const store = createTableStore(standing)
+  store.set('datasets', 'd', make.dataset('d'))
+  let refreshed = 0
+  const refresh = async (): Promise<void> => {
+    refreshed++
+    store.set('keys', 'archive', listed())
+  }
+  const door = createDoor({ ...store, refresh }, 0, 4)
+  assert.equal(door.problem(human, document('x')), '')
+  assert.equal(refreshed, 0, 'who did not sign needs no key')
+  assert.equal(await door.problem(human, signed(document('x'))), '')
+  assert.equal(refreshed, 1)
+  assert.ok(store.key('archive'))
+  assert.equal(door.problem(human, signed(document('y'))), '', 'known by now')
+  assert.equal(await door.problem(human, signed(document('x'), 'stranger')), '')
+  assert.equal(refreshed, 2)
+})
