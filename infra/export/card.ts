@@ -123,9 +123,8 @@ function against(windows: readonly DiversityStat[]): string {
 function limits({ manifest, retracted, repeated, unlicensed, split, models }: Facts): string[] {
   const unclear = models.filter(({ terms }) => terms.some(term => term !== 'allowed'))
   // A manifest may say what whoever trains on the version must know, for example that it is of an experiment.
-  const { warnings = [] } = manifest
   return [
-    ...warnings.map(warning => `Warning: ${warning}`),
+    ...manifest.warnings.map(warning => `Warning: ${warning}`),
     'Human text comes from the seed split alone: texts set aside for metrics and calibration are in no export.',
     'Origins are what publishers declared and `admit` could check; nobody can prove that a person wrote a text.',
     'Near-duplicates are found by MinHash over five-word shingles (similarity of about 0.7 and more): a paraphrase is none.',
@@ -162,7 +161,7 @@ function limits({ manifest, retracted, repeated, unlicensed, split, models }: Fa
 export function cardOf(facts: Facts): string {
   const { version, floor, format, manifest, rows, leftOut, split, validation, models, windows, files } = facts
   const name = nameOf(version)
-  const { shares = [] } = manifest
+  const { shares } = manifest
   const families = Object.entries(manifest.families).map(([family, number]) => [
     family,
     number,

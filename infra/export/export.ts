@@ -84,7 +84,7 @@ export async function writeExport(
   const { columns, write } = formats[format]
   const [train, held] = splitNames.map(name => createShards(folder.draft, name, columns, kinds, shard))
   const rows = { train: 0, validation: 0 }
-  const { subsample = null } = manifest
+  const { subsample } = manifest
   const isSampled = (sample: Sample): boolean =>
     subsample === null || isInSubsample(nameOf(version), subsample.threshold, sample)
   const counted = new Map<Reason, number>()
