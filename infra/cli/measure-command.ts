@@ -20,7 +20,10 @@ export function addMeasure(program: Command): void {
   program
     .command('measure')
     .description('every metric of a file of texts, beside human text; needs nothing that runs')
-    .argument('<file>', 'JSON lines, text, a folder of them, or - for JSON lines on standard input')
+    .argument(
+      '<file>',
+      'JSON lines, CSV, Parquet, text, a folder of them, or - for JSON lines on standard input'
+    )
     .argument('[other]', 'a second one: what it has more or less of, with intervals')
     .option(
       '--reference <file>',

@@ -54,12 +54,12 @@ async function begun(
 }
 
 /** Names of the columns: one that has none is named by its number. */
-function namesOf(cells: readonly string[]): string[] {
+function namesOf(cells: readonly string[], check: typeof checkNames): string[] {
   const names = cells.map((cell, index) => (cell.trim() === '' ? `column_${index + 1}` : cell.trim()))
   const twice = names.find((name, index) => names.indexOf(name) < index)
   if (twice !== undefined)
     throw new EverseedError('RECORD_INVALID', `the first row names the column ${twice} twice: rename one`)
-  checkNames(names)
+  check(names)
   return names
 }
 
@@ -82,9 +82,14 @@ const lineEnds = (cells: readonly string[]): number => {
  * The rows of a CSV file, numbered by the lines they begin on. Rows with too few or too many cells, or bytes that are no
  * text, say so; behind a quote that nobody closes there are no rows.
  * @param delimiter default: found in the first row
+ * @param check says what is wrong with the names of the columns; default: none of them holds text
  * @throws EverseedError RECORD_INVALID when the first row does not name a column that holds text
  */
-export async function* csvRows(input: AsyncIterable<Buffer>, delimiter?: string): AsyncGenerator<Line> {
+export async function* csvRows(
+  input: AsyncIterable<Buffer>,
+  delimiter?: string,
+  check = checkNames
+): AsyncGenerator<Line> {
   // Behind a record it could not read the parser has lost its way, and finds fault with every byte.
   let broken: string | undefined
   const { head, all } = await begun(input, () => broken !== undefined)
@@ -112,7 +117,7 @@ export async function* csvRows(input: AsyncIterable<Buffer>, delimiter?: string)
     if (record.length === 1 && record[0]!.length === 0) continue
     if (names === undefined) {
       if (!cells) throw new EverseedError('RECORD_INVALID', `the first row is ${notUtf8}`)
-      names = namesOf(cells)
+      names = namesOf(cells, check)
     } else if (!cells) yield { number, text: JSON.stringify(shown), problem: notUtf8 }
     else if (cells.length === names.length) {
       const columns = Object.fromEntries(names.map((name, index) => [name, cells[index]!]))

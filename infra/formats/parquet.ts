@@ -1,5 +1,5 @@
 /** Parquet, one row group at a time. */
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
+import zlib from 'node:zlib'
 import {
   type AsyncBuffer,
   type Compressors,
@@ -11,11 +11,11 @@ import { EverseedError } from '../../schemas/errors.ts'
 import type { Line } from '../lines.ts'
 import { checkNames, type Columns } from './shapes.ts'
 
-/** Snappy is hyparquet's own; of the others Node has all but LZ4 and LZO. */
+/** Snappy is hyparquet's own; of the others Node has all but LZ4 and LZO, and Node 20 no Zstandard: no import by name. */
 const compressors: Compressors = {
-  GZIP: page => gunzipSync(page),
-  BROTLI: page => brotliDecompressSync(page),
-  ZSTD: page => zstdDecompressSync(page)
+  GZIP: page => zlib.gunzipSync(page),
+  BROTLI: page => zlib.brotliDecompressSync(page),
+  ZSTD: page => zlib.zstdDecompressSync(page)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -46,10 +46,15 @@ const parsers = { stringFromBytes: textOf, jsonFromBytes: jsonOf }
  * The rows of a Parquet file, numbered from 1. In memory is one row group.
  * @param file its bytes, read by range
  * @param name what errors call it
+ * @param check says what is wrong with the names of the columns; default: none of them holds text
  * @throws EverseedError FILE_UNREADABLE when it is no Parquet, or none that can be read; RECORD_INVALID when no column of
  *   it holds text
  */
-export async function* parquetRows(file: AsyncBuffer, name: string): AsyncGenerator<Line> {
+export async function* parquetRows(
+  file: AsyncBuffer,
+  name: string,
+  check = checkNames
+): AsyncGenerator<Line> {
   const reading = async <Value>(what: string, work: Promise<Value>): Promise<Value> => {
     try {
       return await work
@@ -60,7 +65,7 @@ export async function* parquetRows(file: AsyncBuffer, name: string): AsyncGenera
     }
   }
   const metadata = await reading(`${name} as Parquet`, parquetMetadataAsync(file))
-  checkNames(parquetSchema(metadata).children.map(({ element }) => element.name))
+  check(parquetSchema(metadata).children.map(({ element }) => element.name))
   let number = 0
   for (const [index, { num_rows }] of metadata.row_groups.entries()) {
     const rowStart = number

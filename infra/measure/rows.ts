@@ -1,9 +1,10 @@
-/** Rows of what is measured: JSON lines, text, or a folder of them, told apart by their names; `-` is JSON lines. */
+/** Rows of what is measured: JSON lines, CSV, Parquet, text, or a folder of them, told apart by their names; `-` is JSON lines. */
 import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { bytesOf, linesOf } from '../bytes.ts'
+import type { Line } from '../lines.ts'
 
 /** How a text file is cut into documents. */
 export const cuts = ['line', 'paragraph', 'file'] as const
@@ -25,21 +26,25 @@ export type Reading = {
   readonly read?: ((bytes: number) => void) | undefined
 }
 
-type Kind = 'jsonl' | 'json' | 'text'
+type Kind = 'jsonl' | 'json' | 'csv' | 'parquet' | 'text'
 
 const kinds: Readonly<Record<string, Kind>> = {
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',
   '.json': 'json',
+  '.csv': 'csv',
+  '.tsv': 'csv',
+  '.parquet': 'parquet',
   '.txt': 'text',
   '.text': 'text',
   '.md': 'text'
 }
 
-/** By the name, packed or not. */
-function kindOf(path: string): Kind | undefined {
-  return kinds[extname(path.replace(/\.gz$/i, '')).toLowerCase()]
-}
+/** The ending of a name, packed or not. */
+const endingOf = (path: string): string => extname(path.replace(/\.gz$/i, '')).toLowerCase()
+
+/** By the name. */
+const kindOf = (path: string): Kind | undefined => kinds[endingOf(path)]
 
 const isFolder = (path: string): boolean =>
   path !== '-' && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)
@@ -124,6 +129,29 @@ async function* textFile(path: string, split: Cut, read: (bytes: number) => void
   }
 }
 
+/** Whatever a column is called, `--field` may name it. */
+const anyNames = (): void => {}
+
+/** Rows of a table. */
+async function* tableRows(path: string, lines: AsyncIterable<Line>): AsyncGenerator<Row> {
+  for await (const { number, columns, counts = 'lines', problem } of lines) {
+    const place = `${path}, ${counts === 'rows' ? 'row' : 'line'} ${number}`
+    if (problem !== undefined) yield { place, problem }
+    else yield { place, value: columns }
+  }
+}
+
+async function* csvFile(path: string, read: (bytes: number) => void): AsyncGenerator<Row> {
+  const { csvRows } = await import('../formats/csv.ts')
+  const delimiter = endingOf(path) === '.tsv' ? '\t' : undefined
+  yield* tableRows(path, csvRows(bytesOf(path, read), delimiter, anyNames))
+}
+
+async function* parquet(path: string): AsyncGenerator<Row> {
+  const { parquetFile } = await import('../formats/parquet-file.ts')
+  yield* tableRows(path, parquetFile(path, anyNames))
+}
+
 /**
  * All rows of a file or folder.
  * @throws EverseedError FILE_UNREADABLE
@@ -139,6 +167,12 @@ export async function* rowsOf(path: string, { split, read = () => {} }: Reading 
         break
       case 'json':
         yield* jsonFile(file, told)
+        break
+      case 'csv':
+        yield* csvFile(file, told)
+        break
+      case 'parquet':
+        yield* parquet(file)
         break
       case 'text':
         yield* textFile(file, split ?? (folder ? 'file' : 'line'), told)

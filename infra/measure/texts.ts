@@ -122,7 +122,8 @@ function named(row: unknown, field: string): string {
 
 function groupOf(row: unknown, by: string): string {
   const value = at(row, by) ?? noGroup
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  // A table's numbers of 64 bits have no JSON.
+  return typeof value === 'string' ? value : typeof value === 'bigint' ? String(value) : JSON.stringify(value)
 }
 
 /**

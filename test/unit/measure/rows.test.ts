@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import { readTexts } from '../../../infra/measure/read.ts'
 import { type Row, rowsOf, sizeOf } from '../../../infra/measure/rows.ts'
 
@@ -50,6 +51,48 @@ test('a JSON file is a list of rows, or JSON lines', async () => {
     { text: 'b' }
   ])
   await assert.rejects(rows(file('cut.json', '[{"text":')), { code: 'FILE_UNREADABLE' })
+})
+
+test('CSV and Parquet, whatever their columns are called', async () => {
+  const csv = 'model,answer text\na,"one, two"\nb,"three\nfour"\nc\nd,five\n'
+  for (const [name, content] of [
+    ['a.csv', csv],
+    ['a.csv.gz', gzipSync(csv)],
+    ['a.tsv', csv.replaceAll(',', '\t')]
+  ] as const) {
+    const path = file(name, content)
+    const told: string[] = []
+    const bad = (place: string, problem: string): void => void told.push(`${place}: ${problem}`)
+    const { texts } = await readTexts(path, { field: 'answer text', by: 'model', bad })
+    assert.deepEqual(
+      texts.map(({ text, group }) => [text, group]),
+      [
+        ['one, two'.replaceAll(',', name.includes('tsv') ? '\t' : ','), 'a'],
+        ['three\nfour', 'b'],
+        ['five', 'd']
+      ]
+    )
+    assert.equal(told.length, 1)
+    assert.ok(told[0]!.startsWith(`${path}, line 5: `), told[0])
+  }
+  const columns = [
+    { name: 'answer', data: ['one two', 'three'], type: 'STRING' },
+    { name: 'seed', data: [1n, 2n ** 60n], type: 'INT64' }
+  ] as const
+  const parquet = file('a.parquet', Buffer.from(parquetWriteBuffer({ columnData: [...columns] as never })))
+  const { texts } = await readTexts(parquet, { by: 'seed' })
+  assert.deepEqual(
+    texts.map(({ text, group }) => [text, group]),
+    [
+      ['one two', '1'],
+      ['three', '1152921504606846976']
+    ]
+  )
+  await assert.rejects(rows(file('broken.parquet', 'no Parquet')), { code: 'FILE_UNREADABLE' })
+  await assert.rejects(rows(join(folder, 'missing.parquet')), {
+    code: 'FILE_UNREADABLE',
+    message: /no such file/
+  })
 })
 
 test('text by lines, paragraphs or as a whole', async () => {
