@@ -10,7 +10,7 @@ import { type Input, obstacle, planOf, unwanted, withRow } from './mix/plan.ts'
 import { isOver, taking } from './mix/quota.ts'
 import { type Said, shortageOf, wordOf } from './mix/shortage.ts'
 import { createQueues, firstOf, isStarved, type Room } from './mix/waiting.ts'
-import { rowOf } from './split.ts'
+import { type Row, rowOf } from './split.ts'
 
 const MiB = 1024 * 1024
 const defaultRoom: Room = { all: 64 * MiB, each: 8 * MiB, offsets: 5000 }
@@ -28,6 +28,7 @@ export const mixer = (room: Room): Processor =>
     inputs: { human: samplesHuman, verified: samplesVerified },
     outputs: { laid: training, word: control },
     drops: [
+      'retracted',
       'not_seed',
       'no_human_text',
       'forbidden_terms',
@@ -65,6 +66,8 @@ export const mixer = (room: Room): Processor =>
         return any
       }
 
+      const left = ({ dataset, id }: Row): boolean => tables.retraction(dataset, id) !== undefined
+
       /** Lays down what has its place; `budget`: what may be laid at once. */
       const lay = (dataset: string, lane: Lane, budget: { left: number }): Output[] => {
         const { plan, again } = lane
@@ -87,20 +90,24 @@ export const mixer = (room: Room): Processor =>
             soon()
             break
           }
-          budget.left -= bytes
-          laid = { ...laid, ...withRow(laid, of) }
+          // What was retracted while it waited gives up its turn without a place.
+          const gone = left(sample)
+          if (!gone) {
+            budget.left -= bytes
+            laid = { ...laid, ...withRow(laid, of) }
+          }
           if (line) {
             line.next++
-            outputs.push(out('laid', sample.id, sample))
+            if (!gone) outputs.push(out('laid', sample.id, sample))
             continue
           }
           queues.take(again, 1)
           const { epoch } = laid.pass
-          outputs.push(out('laid', sample.id, { ...sample, epoch }))
+          if (!gone) outputs.push(out('laid', sample.id, { ...sample, epoch }))
           laid = {
             ...laid,
             pass: { epoch, next: firstOf(again) ?? again.last + 1 },
-            quotas: taking(laid.quotas, plan.quotasOf(sample), plan.quotas, here())
+            quotas: gone ? laid.quotas : taking(laid.quotas, plan.quotasOf(sample), plan.quotas, here())
           }
         }
         const waiting = lane.settle(laid.waiting)
@@ -139,6 +146,7 @@ export const mixer = (room: Room): Processor =>
           const { plan } = lane
           const row = rowOf(value)
           if (!row) return drop('not_seed')
+          if (left(row)) return drop('retracted')
           const reason = unwanted(plan, tables.dataset(dataset)!.max_generation, input, row)
           if (reason) return drop(reason)
           const laid = laidOf(dataset, lane)

@@ -7,7 +7,7 @@ import type { Instance, Output, Verdict } from '../../../processors/contract.ts'
 import { mix, mixer } from '../../../processors/mix.ts'
 import { isReal as countsAsReal, parseMix } from '../../../processors/mixing.ts'
 import { samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
-import type { Origin, Sample, Split } from '../../../schemas/types.ts'
+import type { Origin, Retraction, Sample, Split } from '../../../schemas/types.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults, type Step } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
 
@@ -312,7 +312,8 @@ describe('mix', () => {
       tables: {
         dataset: () => make.dataset('d', { floor: 0.5 }),
         mix: () => parseMix('{}'),
-        runs: () => [].values()
+        runs: () => [].values(),
+        retraction: () => undefined
       },
       log: silentLog,
       soon: () => soon++,
@@ -382,5 +383,62 @@ describe('mix', () => {
       laid(tester).map(({ id }) => id),
       ['h0', 'v0', 'h1', 'v1', 'h2', 'h3']
     )
+  })
+})
+
+describe('what was retracted', () => {
+  const retraction = (id: string): Retraction => ({
+    id,
+    dataset: 'd',
+    kind: 'RETRACTED',
+    reason: 'withdrawn',
+    ancestor: null,
+    content_hash: '',
+    author: 'test',
+    created_at: 0
+  })
+  const leave = (tester: Tester, id: string): void => tester.table('retractions', `d/${id}`, retraction(id))
+
+  test('before it came is not laid down, and what was retracted elsewhere is', async () => {
+    const tester = await start(0.5)
+    leave(tester, 'h1')
+    leave(tester, 'a1')
+    tester.table('retractions', 'other/h2', { ...retraction('h2'), dataset: 'other' })
+    for (const id of ['h1', 'h2', 'h3']) tester.feed(samplesHuman, id, person(id))
+    for (const id of ['a1', 'a2']) tester.feed(samplesVerified, id, answer(id))
+    await tester.settle()
+    assert.deepEqual(
+      laid(tester).map(({ id }) => id),
+      ['h2', 'a2']
+    )
+    await end(tester)
+    assert.deepEqual(
+      laid(tester).map(({ id }) => id),
+      ['h2', 'a2', 'h3']
+    )
+  })
+
+  test('while it waited leaves without a place, in memory or read again', async () => {
+    for (const mixing of [mix, tight]) {
+      const tester = await start(0.5, mixing)
+      const answers = Array.from({ length: 8 }, (_, index) => `a${index}`)
+      for (const id of answers) tester.feed(samplesVerified, id, answer(id))
+      await tester.settle()
+      for (const id of ['a0', 'a1', 'a5']) leave(tester, id)
+      if (mixing === tight) await tester.restart()
+      for (let index = 0; index < 6; index++) tester.feed(samplesHuman, `h${index}`, person(`h${index}`))
+      await tester.settle()
+      await end(tester)
+      await tester.tick()
+      const ids = laid(tester).map(({ id }) => id)
+      assert.deepEqual(
+        ids.filter(id => id.startsWith('a')),
+        ['a2', 'a3', 'a4', 'a6', 'a7']
+      )
+      assertHolds(laid(tester), 0.5, [
+        ...answers.map(id => ({ side: 'verified' as const, sample: answer(id) })),
+        ...Array.from({ length: 6 }, (_, index) => ({ side: 'human' as const, sample: person(`h${index}`) }))
+      ])
+    }
   })
 })
