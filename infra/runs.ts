@@ -8,6 +8,7 @@ import { ensureDataset } from './datasets.ts'
 import { type Deployment, microseconds } from './deployment.ts'
 import { registeredModels } from './models.ts'
 import { fingerprint } from './recipe.ts'
+import { retractedBefore } from './retractions.ts'
 import { changeEntry, readTable, writeTable } from './tables.ts'
 
 /**
@@ -23,8 +24,19 @@ export function changeRun(
   return changeEntry(deployment, runs, 'run', id, change)
 }
 
-/** The offline models of a recipe, fitted on what the dataset's seed split holds now. */
-function offlineModels(recipe: Recipe, slot: number, to: number): Model[] {
+/**
+ * The offline models of a recipe, fitted on what the dataset's seed split holds now.
+ * @param retracted ids that left the dataset before `at`: a model without them is another model
+ * @param at Unix time in microseconds
+ */
+function offlineModels(
+  recipe: Recipe,
+  slot: number,
+  to: number,
+  retracted: ReadonlySet<string>,
+  at: number
+): Model[] {
+  const without = retracted.size > 0 ? [[...retracted].toSorted()] : []
   return recipe.sources
     .filter(source => source.provider === 'offline')
     .map(source => {
@@ -36,7 +48,7 @@ function offlineModels(recipe: Recipe, slot: number, to: number): Model[] {
         smoothing: source.smoothing,
         share: source.sees
       }
-      const revision = sha128(JSON.stringify([source.model, offline]))
+      const revision = sha128(JSON.stringify([source.model, offline, ...without]))
       return {
         id: `${source.model}@${revision.slice(0, 8)}`,
         revision,
@@ -48,7 +60,7 @@ function offlineModels(recipe: Recipe, slot: number, to: number): Model[] {
         output_terms: 'allowed',
         offline,
         registered: false,
-        created_at: microseconds()
+        created_at: at
       }
     })
 }
@@ -105,7 +117,9 @@ export async function ensureRun(deployment: Deployment, recipe: Recipe): Promise
       `offline sources are fitted on human text and dataset ${dataset.name} has none yet: publish human documents first, and let admit take them in`
     )
   }
-  const fitted = offlineModels(recipe, slot, high)
+  const at = microseconds()
+  const retracted = offline ? await retractedBefore(deployment, dataset.name, at) : new Set<string>()
+  const fitted = offlineModels(recipe, slot, high, retracted, at)
   const registry = await registeredModels(deployment)
   let next = 0
   const sources = recipe.sources.map(source =>

@@ -1,4 +1,4 @@
-/** The commands about what a text comes from. */
+/** The commands about what a text comes from and how it leaves. */
 import { type Command, Option } from 'commander'
 
 const json = (): Option => new Option('--json', 'print JSON')
@@ -26,5 +26,32 @@ The tree ends at human texts and at models with the versions they were trained o
     .action(async (id: string | undefined, options) => {
       const { lineage } = await import('./lineage.ts')
       await lineage(id, options as never)
+    })
+
+  program
+    .command('retract')
+    .description(
+      'take texts out of all versions that are closed from now on: a licence withdrawn, a poisoned source'
+    )
+    .argument('<dataset>', 'dataset')
+    .argument('[ids...]', 'ids of samples, human ones too')
+    .requiredOption('--reason <text>', 'why; it is kept with each')
+    .option('--file <file>', 'more ids, one a line; - for standard input')
+    .option('--descendants', 'and everything that was made of them')
+    .option('--unseen', 'also texts that are not there yet')
+    .option('--by <name>', 'who retracts', 'everseed retract')
+    .option('--yes', 'do it; otherwise only what it would do is printed')
+    .addOption(new Option('--dry-run', 'only print what it would do').conflicts('yes'))
+    .addOption(json())
+    .addHelpText(
+      'after',
+      `
+Closed versions stay as they are; versions show counts what was retracted since. Rows that had their places in the mix by
+retracted human rows leave with them; where too little human text is left, no version is closed until there is more.
+Nobody can take a retraction back.`
+    )
+    .action(async (dataset: string, ids: string[], options) => {
+      const { retract } = await import('./retract.ts')
+      await retract(dataset, ids, options as never)
     })
 }

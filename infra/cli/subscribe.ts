@@ -7,6 +7,7 @@ import type { Deployment } from '../deployment.ts'
 import { follow } from '../kafka/reader.ts'
 import type { RawRecord } from '../kafka/record.ts'
 import { allTopics } from '../processors.ts'
+import { extentOf } from '../versions/rows.ts'
 import { findVersion } from '../versions/versions.ts'
 import { countOf, withReader } from './context.ts'
 import { note, printSlowly } from './output.ts'
@@ -22,7 +23,7 @@ type Options = {
   format: 'json' | 'messages' | 'text' | 'keys'
 }
 
-type Fields = { dataset?: string; run?: string; messages?: readonly Message[] }
+type Fields = { id?: string; dataset?: string; run?: string; messages?: readonly Message[] }
 
 /** One record as one line; undefined where the format has nothing to say of it. */
 function lineOf(
@@ -92,6 +93,7 @@ export async function subscribe(name: string, options: Options): Promise<void> {
     }))
     // A version has an end, however long one waits.
     const follows = options.follow === true && version === undefined
+    const without = version ? extentOf(version).without : new Set<string>()
     const only = { dataset: version?.dataset ?? options.dataset, run: options.run }
     const enough = Promise.withResolvers<void>()
     let printed = 0
@@ -117,8 +119,9 @@ export async function subscribe(name: string, options: Options): Promise<void> {
             note(`${topic.name}/${record.partition}@${record.offset}: ${error.message}`)
             continue
           }
-          const { dataset, run } = (value ?? {}) as Fields
+          const { id, dataset, run } = (value ?? {}) as Fields
           if (
+            (id !== undefined && without.has(id)) ||
             (only.dataset !== undefined && dataset !== only.dataset) ||
             (only.run !== undefined && run !== only.run)
           )

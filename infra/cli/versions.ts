@@ -1,16 +1,18 @@
 /** `everseed versions`: immutable cuts of a dataset's training stream. */
-import { datasets, training, versions as versionsTopic } from '../../schemas/topics.ts'
+import { control, datasets, retractions, training, versions as versionsTopic } from '../../schemas/topics.ts'
 import type { Version } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
-import type { Counts, Manifest } from '../versions/manifest.ts'
+import { type Counts, excludedOf, type Manifest } from '../versions/manifest.ts'
 import {
   closeVersion,
   findVersion,
   listVersions,
   manifestOf,
   nameOf,
+  retractedSince,
   verifyVersion
 } from '../versions/versions.ts'
+import { calm } from '../retract.ts'
 import { withDeployment, withReader } from './context.ts'
 import { note, print, printJson, progress, table } from './output.ts'
 
@@ -27,7 +29,9 @@ const when = (microseconds: number): string =>
   new Date(microseconds / 1000).toISOString().replace('T', ' ').slice(0, 19)
 
 /** Does something with a progress line of the rows read. */
-async function reading<Result>(work: (progress: (rows: number) => void) => Promise<Result>): Promise<Result> {
+export async function reading<Result>(
+  work: (progress: (rows: number) => void) => Promise<Result>
+): Promise<Result> {
   const bar = progress('rows read')
   const started = performance.now()
   try {
@@ -41,15 +45,17 @@ async function reading<Result>(work: (progress: (rows: number) => void) => Promi
 
 async function withVersions<Result>(work: (deployment: Deployment) => Promise<Result>): Promise<Result> {
   return await withReader(async deployment => {
-    await deployment.admin.requireTopics([versionsTopic, training, datasets])
+    await deployment.admin.requireTopics([versionsTopic, training, datasets, retractions])
     return await work(deployment)
   })
 }
 
 export async function create(dataset: string, { json }: Options): Promise<void> {
   const { version, created } = await withDeployment(async deployment => {
-    await deployment.prepare([versionsTopic, training, datasets])
-    return await reading(update => closeVersion(deployment, dataset, update))
+    await deployment.prepare([versionsTopic, training, datasets, retractions, control])
+    const closed = await reading(update => closeVersion(deployment, dataset, update))
+    if (closed.created) await calm(deployment, dataset)
+    return closed
   })
   if (json) return printJson({ created, ...plain(version) })
   const { rows, human, real_share, warnings } = manifestOf(version)
@@ -106,8 +112,11 @@ const counted = [
 ] as const satisfies readonly (keyof Manifest)[]
 
 export async function show(name: string, { json }: Options): Promise<void> {
-  const version = await withVersions(deployment => findVersion(deployment, name))
-  if (json) return printJson(plain(version))
+  const { version, since } = await withVersions(async deployment => {
+    const found = await findVersion(deployment, name)
+    return { version: found, since: await retractedSince(deployment, found) }
+  })
+  if (json) return printJson({ ...plain(version), retracted_since: since })
   const manifest = manifestOf(version)
   print(`${nameOf(version)}, closed ${when(version.created_at)} UTC, parent ${version.parent ?? 'none'}`)
   print(`digest   ${version.digest}`)
@@ -115,6 +124,12 @@ export async function show(name: string, { json }: Options): Promise<void> {
   print(
     `rows     ${manifest.rows}, human ${manifest.human}; real share ${manifest.real_share}, of the smallest prefix ${manifest.smallest_prefix_share}`
   )
+  const out = excludedOf(manifest)
+  if (out.rows > 0)
+    print(
+      `left out ${out.rows} rows: ${out.retracted.length} texts were retracted, ${out.displaced.length} had their places by them`
+    )
+  if (since.rows > 0) print(`retracted since: ${since.rows} rows (--json lists their ids)`)
   if (manifest.subsample)
     print(
       `sample   ${manifest.subsample.rows} of the rows: those that draw at most ${manifest.subsample.threshold}`

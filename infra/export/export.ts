@@ -8,7 +8,7 @@ import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { readTable } from '../tables.ts'
 import { createDigest, enforcedFloor } from '../versions/manifest.ts'
-import { readRows } from '../versions/rows.ts'
+import { extentOf, readRows } from '../versions/rows.ts'
 import { isInSubsample } from '../versions/subsample.ts'
 import { manifestOf, nameOf } from '../versions/versions.ts'
 import { cardOf, type Facts, splitNames } from './card.ts'
@@ -187,7 +187,7 @@ export async function exportVersion(
     }
     let rows = 0
     const read: ReadRows = onRow =>
-      readRows(deployment, dataset, version.offsets, ({ sample }) => {
+      readRows(deployment, dataset, extentOf(version), ({ sample }) => {
         if (!gone.has(sample.id)) onRow(sample)
         if (++rows % 10_000 === 0) progress(rows)
       })

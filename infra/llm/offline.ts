@@ -8,8 +8,11 @@ import type { Model, OfflineModel } from '../../schemas/types.ts'
 
 /** What offline models need. */
 export type OfflineOptions = {
-  /** The seed documents of [0, to) of the slot, in offset order; never another split. */
-  readonly read: (range: OfflineModel) => Promise<readonly SeedDocument[]>
+  /**
+   * The seed documents of [0, to) of the slot that were not retracted at a time, in offset order; never another split.
+   * @param at Unix time in microseconds
+   */
+  readonly read: (range: OfflineModel, at: number) => Promise<readonly SeedDocument[]>
   readonly log: Log
 }
 
@@ -26,7 +29,7 @@ export function createOffline(options: OfflineOptions): OfflineModels {
   const { read, log } = options
   const fitted = new Map<string, Promise<OfflineSampler>>()
 
-  async function fit({ id, offline }: Model): Promise<OfflineSampler> {
+  async function fit({ id, offline, created_at }: Model): Promise<OfflineSampler> {
     if (!offline) {
       throw new EverseedError(
         'PROVIDER_UNCONFIGURED',
@@ -35,7 +38,8 @@ export function createOffline(options: OfflineOptions): OfflineModels {
     }
     const { dataset, slot, to, order, smoothing, share } = offline
     const started = performance.now()
-    const documents = await read(offline)
+    // What was retracted later stays in it: a model does not change under its name.
+    const documents = await read(offline, created_at)
     const seen = documents.filter(document => sees(id, document.id, share) && document.text.trim() !== '')
     if (seen.length === 0) {
       throw new EverseedError(

@@ -6,16 +6,23 @@ import { samplesHuman } from '../../schemas/topics.ts'
 import type { OfflineModel } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
+import { retractedBefore } from '../retractions.ts'
 import { createOffline } from './offline.ts'
 import { createProviders, type ProviderState } from './providers.ts'
 
-/** The seed documents of a range of `samples.human`: the one way human text reaches a generator. */
+/**
+ * The seed documents of a range of `samples.human`: the one way human text reaches a generator. What had been retracted
+ * at a time is not among them.
+ * @param at Unix time in microseconds
+ */
 export async function readSeed(
   deployment: Deployment,
-  { dataset, slot, to }: OfflineModel
+  { dataset, slot, to }: OfflineModel,
+  at: number
 ): Promise<SeedDocument[]> {
   const { kafka, config, codec, admin, registry } = deployment
   await registry.register([samplesHuman], config.prefix)
+  const retracted = await retractedBefore(deployment, dataset, at)
   const documents: SeedDocument[] = []
   const { low } = (await admin.offsets(samplesHuman.name))[slot]!
   await readRanges(
@@ -26,7 +33,7 @@ export async function readSeed(
       for (const { value } of records) {
         const sample = await codec.decode(samplesHuman, value)
         const seed = sample.dataset === dataset ? ofSplit(sample, 'SEED') : undefined
-        if (!seed) continue
+        if (!seed || retracted.has(seed.id)) continue
         const text = textOf(seed, messages => messages.at(-1)?.content ?? '')
         documents.push({ id: seed.id, topic: seed.cell.topic, text })
       }
@@ -44,6 +51,6 @@ export function createPorts(
   return {
     providers,
     states: () => providers.states(),
-    offline: createOffline({ read: range => readSeed(deployment, range), log })
+    offline: createOffline({ read: (range, at) => readSeed(deployment, range, at), log })
   }
 }

@@ -10,6 +10,7 @@ import {
   wordsOf
 } from '../../processors/mixing.ts'
 import type { Dataset } from '../../schemas/types.ts'
+import type { Excluded } from './cut.ts'
 import type { Counted } from './rows.ts'
 import { createSubsample } from './subsample.ts'
 
@@ -46,6 +47,13 @@ export type Manifest = {
   readonly licenses: Counts
   /** Fingerprints of the recipes the rows were made by. */
   readonly recipes: Counts
+  /** Rows before its ends it does not hold; absent in a version that was closed before rows could be retracted. */
+  readonly excluded?: Excluded
+}
+
+/** What was left out when a version was closed. */
+export function excludedOf({ excluded }: Pick<Manifest, 'excluded'>): Excluded {
+  return excluded ?? { rows: 0, retracted: [], displaced: [] }
 }
 
 /** The rows of a rule: what was asked of them, and what they came to. */
@@ -111,6 +119,12 @@ export function settingsOf({ mix }: Pick<Dataset, 'mix'>): MixSettings {
 /** The floor that holds for a dataset's versions: experiments have none. */
 export function enforcedFloor(dataset: Pick<Dataset, 'floor' | 'mix'>): number {
   return floorOf(dataset, settingsOf(dataset))
+}
+
+/** Says whether the floor of a dataset counts a row. */
+export function countsAsReal(dataset: Pick<Dataset, 'mix'>): (row: Counted) => boolean {
+  const settings = settingsOf(dataset)
+  return row => isReal(row, settings)
 }
 
 /**

@@ -2,9 +2,10 @@
 import { EverseedError } from '../../schemas/errors.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { training } from '../../schemas/topics.ts'
-import type { Dataset, Sample } from '../../schemas/types.ts'
+import type { Dataset, Sample, Version } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
+import { excludedOf, type Manifest } from './manifest.ts'
 
 /** A row and where it lies. */
 export type Row<Value = Sample> = { readonly slot: number; readonly offset: number; readonly sample: Value }
@@ -14,6 +15,20 @@ export const countedFields = ['id', 'dataset', 'run', 'cell', 'provenance', 'epo
 
 /** What {@link countedFields} leave of a sample. */
 export type Counted = Pick<Sample, (typeof countedFields)[number]>
+
+/** Where a version of a dataset ends, and what it does not hold of the rows before that. */
+export type Extent = {
+  /** End offset per slot; a slot that is not named has none. */
+  readonly offsets: readonly number[]
+  /** Ids of rows that are passed over. */
+  readonly without: ReadonlySet<string>
+}
+
+/** The extent of a closed version: reading by it gives its rows, as they were counted and hashed. */
+export function extentOf({ offsets, manifest }: Pick<Version, 'offsets' | 'manifest'>): Extent {
+  const { retracted, displaced } = excludedOf(JSON.parse(manifest) as Manifest)
+  return { offsets, without: new Set([...retracted, ...displaced]) }
+}
 
 /** The slots a dataset's rows lie in, ascending. */
 export function slotsOf({ name, shards }: Dataset, partitions: number): number[] {
@@ -27,17 +42,17 @@ export function slotsOf({ name, shards }: Dataset, partitions: number): number[]
 /** How the value of a row is read. */
 type Decode<Value> = (bytes: Buffer | null) => Value | Promise<Value>
 
-async function readWith<Value extends Pick<Sample, 'dataset'>>(
+async function readWith<Value extends Pick<Sample, 'id' | 'dataset'>>(
   { kafka, config, admin }: Deployment,
   dataset: Dataset,
-  ends: readonly number[],
+  { offsets, without }: Extent,
   read: Decode<Value>,
   onRow: (row: Row<Value>) => void,
   onSlot: (slot: number) => void
 ): Promise<void> {
   const bounds = await admin.offsets(training.name)
   for (const slot of slotsOf(dataset, config.partitions)) {
-    const to = ends[slot] ?? 0
+    const to = offsets[slot] ?? 0
     const { low, high } = bounds[slot]!
     if (to > 0 && (low > 0 || high < to)) {
       throw new EverseedError(
@@ -53,7 +68,7 @@ async function readWith<Value extends Pick<Sample, 'dataset'>>(
         for (const { offset, value } of records) {
           const found = read(value)
           const sample = found instanceof Promise ? await found : found
-          if (sample.dataset === dataset.name) onRow({ slot, offset, sample })
+          if (sample.dataset === dataset.name && !without.has(sample.id)) onRow({ slot, offset, sample })
         }
       }
     )
@@ -62,8 +77,7 @@ async function readWith<Value extends Pick<Sample, 'dataset'>>(
 }
 
 /**
- * Reads the rows of a dataset before given offsets.
- * @param ends end offset per slot; a slot that is not named has none
+ * Reads the rows of a dataset within an extent.
  * @param onRow gets every row, in order
  * @param onSlot is told when the rows of a slot are over
  * @throws EverseedError VERSION_BROKEN when the topic lost its beginning
@@ -71,22 +85,22 @@ async function readWith<Value extends Pick<Sample, 'dataset'>>(
 export async function readRows(
   deployment: Deployment,
   dataset: Dataset,
-  ends: readonly number[],
+  extent: Extent,
   onRow: (row: Row) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
   const read: Decode<Sample> = bytes => deployment.codec.decode(training, bytes)
-  await readWith(deployment, dataset, ends, read, onRow, onSlot)
+  await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }
 
 /** The same rows without their texts, several times as fast. */
 export async function readCounted(
   deployment: Deployment,
   dataset: Dataset,
-  ends: readonly number[],
+  extent: Extent,
   onRow: (row: Row<Counted>) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
   const read: Decode<Counted> = bytes => deployment.codec.decodeFields(training, countedFields, bytes)
-  await readWith(deployment, dataset, ends, read, onRow, onSlot)
+  await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }

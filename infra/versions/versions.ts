@@ -1,14 +1,23 @@
 /** Versions: immutable cuts of a dataset's training stream, closed in one record. */
 import { EverseedError } from '../../schemas/errors.ts'
-import { training, versions } from '../../schemas/topics.ts'
+import { retractions, training, versions } from '../../schemas/topics.ts'
 import type { Dataset, Version } from '../../schemas/types.ts'
 import { encodeChecked } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { findDataset } from '../datasets.ts'
-import { createDigest, createTally, enforcedFloor, type Manifest } from './manifest.ts'
-import { readCounted, slotsOf } from './rows.ts'
+import { retractionsOf } from '../retractions.ts'
+import { createCut, type Cut, missingHuman, rounding } from './cut.ts'
+import {
+  countsAsReal,
+  createDigest,
+  createTally,
+  enforcedFloor,
+  excludedOf,
+  type Manifest
+} from './manifest.ts'
+import { extentOf, readCounted, slotsOf } from './rows.ts'
 
 /** How a version is named: `dataset@version`. */
 export function nameOf({ dataset, version }: Pick<Version, 'dataset' | 'version'>): string {
@@ -57,42 +66,49 @@ export async function findVersion(deployment: Deployment, name: string): Promise
 /** A version was found to be other than its record says. */
 const broken = (message: string): EverseedError => new EverseedError('VERSION_BROKEN', message)
 
-/** Counts what lies before offsets, and the parent's part of it. */
+/** Counts what a version over some offsets holds once retracted rows are out, and what its parent holds. */
 async function count(
   deployment: Deployment,
   dataset: Dataset,
   version: string,
-  ends: readonly number[],
+  offsets: readonly number[],
+  retracted: ReadonlySet<string>,
   parent: Version | undefined,
   progress: (rows: number) => void
-): Promise<{ manifest: Manifest; digest: string; parentDigest: string }> {
+): Promise<{ manifest: Manifest; digest: string; parentDigest: string; cut: Cut }> {
+  const cut = createCut(enforcedFloor(dataset), retracted, countsAsReal(dataset))
   const whole = createTally(dataset, `${dataset.name}@${version}`)
   const before = createDigest()
+  const earlier = parent && extentOf(parent)
   let rows = 0
   await readCounted(
     deployment,
     dataset,
-    ends,
+    { offsets, without: new Set() },
     ({ slot, offset, sample }) => {
-      whole.add(sample)
-      if (offset < (parent?.offsets[slot] ?? 0)) before.add(sample.id)
+      if (cut.takes(sample)) whole.add(sample)
+      if (earlier && offset < (earlier.offsets[slot] ?? 0) && !earlier.without.has(sample.id))
+        before.add(sample.id)
       if (++rows % 10_000 === 0) progress(rows)
     },
-    () => whole.nextSlot()
+    () => {
+      cut.nextSlot()
+      whole.nextSlot()
+    }
   )
-  return { manifest: whole.manifest(), digest: whole.digest(), parentDigest: before.digest() }
+  const manifest = { ...whole.manifest(), excluded: cut.excluded() }
+  return { manifest, digest: whole.digest(), parentDigest: before.digest(), cut }
 }
 
-/** A share that a prefix of so many rows may fall short of the floor by: rounding, never a row. */
-const rounding = 1e-9
-
 /**
- * Closes a version: everything the dataset's training stream holds now. The rows are read once, and compared with what the
- * parent's record says of its part; then one record is written in one transaction, so a version is there whole or not.
+ * Closes a version: everything the dataset's training stream holds now and nobody retracted. The rows are read once, and
+ * compared with what the parent's record says of its part; then one record is written in one transaction, so a version is
+ * there whole or not. It holds every human row of its parent that was not retracted since.
  * @param progress told the rows read so far
  * @returns the version; `created` is false when the newest one holds everything there is
  * @throws EverseedError UNKNOWN_NAME; VERSION_EMPTY; VERSION_BROKEN when rows of the parent are not there any more, or a
- *   prefix holds less than the floor; FENCED when somebody else closes a version of the dataset
+ *   prefix holds less than the floor; HUMAN_SHORT when what is left after retractions holds less; FENCED when somebody else
+ *   closes a version of the dataset
  */
 export async function closeVersion(
   deployment: Deployment,
@@ -103,17 +119,19 @@ export async function closeVersion(
   const dataset = await findDataset(deployment, name)
   const producer = await openTransactional(kafka, config, `versions.${name}`)
   try {
-    await admin.settled([versions.name, training.name])
+    await admin.settled([versions.name, training.name, retractions.name])
     const parent = (await listVersions(deployment, name)).at(-1)
     const bounds = await admin.offsets(training.name)
     const own = new Set(slotsOf(dataset, config.partitions))
     const offsets = bounds.map(({ high }, slot) => (own.has(slot) ? high : 0))
     const next = String(Number(parent?.version ?? 0) + 1)
-    const { manifest, digest, parentDigest } = await count(
+    const retracted = new Set((await retractionsOf(deployment, name)).keys())
+    const { manifest, digest, parentDigest, cut } = await count(
       deployment,
       dataset,
       next,
       offsets,
+      retracted,
       parent,
       progress
     )
@@ -125,7 +143,19 @@ export async function closeVersion(
         throw broken(
           `the rows of ${named} are not those it was closed with: its digest is ${parent.digest}, they have ${parentDigest}; look at it with everseed versions verify ${named}`
         )
-      if (manifestOf(parent).rows === manifest.rows) return { version: parent, created: false }
+      if (parent.digest === digest) return { version: parent, created: false }
+    }
+    if (cut.smallestLaid() < enforcedFloor(dataset) - rounding)
+      throw broken(
+        `a prefix of training holds a real share of ${cut.smallestLaid()}, below the floor of ${dataset.floor}: no version is closed over it`
+      )
+    const missing = missingHuman(cut.left(), enforcedFloor(dataset))
+    if (missing > 0) {
+      const { rows, human } = cut.left()
+      throw new EverseedError(
+        'HUMAN_SHORT',
+        `of the ${rows} rows of ${name} that were not retracted ${human} are human, a real share of ${(human / rows).toFixed(3)} below the floor of ${dataset.floor}: ${missing} human rows are missing; publish human documents and let mix lay them down (everseed versions show ${name} tells what the newest version holds)`
+      )
     }
     if (manifest.rows === 0) {
       throw new EverseedError(
@@ -133,10 +163,6 @@ export async function closeVersion(
         `dataset ${name} has no training rows yet: publish human documents and let mix lay them down (everseed status)`
       )
     }
-    if (manifest.smallest_prefix_share! < enforcedFloor(dataset) - rounding)
-      throw broken(
-        `a prefix of training holds a real share of ${manifest.smallest_prefix_share}, below the floor of ${dataset.floor}: no version is closed over it`
-      )
     const version: Version = {
       dataset: name,
       version: next,
@@ -178,24 +204,62 @@ export async function verifyVersion(
   const dataset = await findDataset(deployment, version.dataset)
   const all = await listVersions(deployment, version.dataset)
   const parent = all.find(one => nameOf(one) === version.parent)
+  const said = manifestOf(version)
+  const { retracted } = excludedOf(said)
   const { manifest, digest, parentDigest } = await count(
     deployment,
     dataset,
     version.version,
     version.offsets,
+    new Set(retracted),
     parent,
     progress
   )
   const wrong: string[] = []
   if (digest !== version.digest)
     wrong.push(`the digest of its rows is ${digest}, its record says ${version.digest}`)
-  const said = manifestOf(version)
   for (const key of Object.keys(said) as (keyof Manifest)[]) {
     const [now, then] = [JSON.stringify(manifest[key]), JSON.stringify(said[key])]
     if (now !== then) wrong.push(`${key} is ${now}, its record says ${then}`)
+  }
+  if (retracted.length > 0) {
+    const known = await retractionsOf(deployment, version.dataset)
+    const kept = retracted.filter(id => !known.has(id))
+    if (kept.length > 0)
+      wrong.push(`it leaves out ${kept.length} rows as retracted that nobody retracted, the first ${kept[0]}`)
   }
   if (version.parent !== null && !parent) wrong.push(`its parent ${version.parent} is nowhere`)
   if (parent && parentDigest !== parent.digest)
     wrong.push(`it does not hold the rows of its parent ${version.parent}`)
   return wrong
+}
+
+/** Rows of a closed version that were retracted since. */
+export type RetractedSince = { readonly rows: number; readonly ids: readonly string[] }
+
+/**
+ * What was retracted of a version after it was closed: it stays as it is, and names them. The topic is looked through only
+ * where something was retracted that the version does not leave out already.
+ */
+export async function retractedSince(deployment: Deployment, version: Version): Promise<RetractedSince> {
+  const { kafka, config, codec } = deployment
+  const { without } = extentOf(version)
+  const wanted = new Set(
+    (await retractionsOf(deployment, version.dataset)).keys().filter(id => !without.has(id))
+  )
+  const ids = new Set<string>()
+  let rows = 0
+  if (wanted.size === 0) return { rows, ids: [] }
+  const ranges = version.offsets.map((to, partition) => ({ topic: training.name, partition, from: 0, to }))
+  await readRanges(kafka, config, ranges, async records => {
+    for (const { key, value } of records) {
+      // Rows of other datasets lie between, and may be of the same text.
+      if (!wanted.has(key?.toString() ?? '')) continue
+      const { id, dataset } = await codec.decode(training, value)
+      if (dataset !== version.dataset) continue
+      rows++
+      ids.add(id)
+    }
+  })
+  return { rows, ids: [...ids].toSorted() }
 }

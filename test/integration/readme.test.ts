@@ -111,7 +111,8 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
     [/sha256sum/, /^[0-9a-f]{64} /],
     [/ export /, /letters@1 is exported to letters-1 as messages: \d+ rows/],
     [/models add/, /tuned-1 is registered/],
-    [/lineage --run/, /letters\tletters-1\t/]
+    [/lineage --run/, /letters\tletters-1\t/],
+    [/retract/, /1 named[^]*nothing was written/]
   ]
   for (const command of commands) {
     const { code, output } = await shell(command, { interrupted: command.includes('--follow') })

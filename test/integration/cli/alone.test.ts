@@ -88,6 +88,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     'deadletters replay': [/--reason/, /--offset/],
     lineage: [/--up/, /--down/, /--depth/, /--model/, /--run/, /--dataset/, /--json/],
     rebuild: [/--json/],
+    retract: [/<dataset>/, /--reason/, /--file/, /--descendants/, /--yes/, /--dry-run/, /--unseen/, /--json/],
     models: [/add/, /list/],
     'models add': [
       /--family/,
@@ -161,6 +162,8 @@ test('a wrong call ends with 2 and names the help of its command', async () => {
     [['metrics', '--stage', 'x'], /raw, accepted, human/],
     [['export', 'd@1'], /--out[^]*\(everseed export --help says more\)/],
     [['export', 'd@1', '--out', 'x', '--format', 'csv'], /messages, sharegpt, alpaca, text, preference/],
+    [['retract', 'd', 'x'], /'--reason <text>' not specified/],
+    [['retract', 'd', 'x', '--reason', 'y', '--yes', '--dry-run'], /cannot be used with/],
     [['status', 'extra'], /too many arguments/]
   ]
   await Promise.all(
@@ -191,6 +194,8 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
   }
   assert.ok(!existsSync(join(folder, 'x')))
   assertError(await everseed(['deadletters', 'list', '--limit=x']), 2, 'CONFIG_INVALID', /--limit x/)
+  assertError(await everseed(['retract', 'd', '--reason', 'x']), 2, 'CONFIG_INVALID', /--file/)
+  assertError(await everseed(['retract', 'd', 'x', '--reason', ' ']), 2, 'CONFIG_INVALID', /--reason/)
   for (const args of [[], ['x', '--model', 'm'], ['--model', 'm', '--run', 'r']])
     assertError(await everseed(['lineage', ...args]), 2, 'CONFIG_INVALID', /--model or --run/)
   assertError(await everseed(['publish', 'human', 'x.jsonl']), 2, 'CONFIG_INVALID', /--recipe FILE/)
@@ -259,6 +264,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['deadletters', 'replay'],
     ['lineage', 'x'],
     ['rebuild'],
+    ['retract', 'd', 'x', '--reason', 'y'],
     ['publish', 'human', file, '--dataset', 'd'],
     ['publish', 'human', file, '--recipe', recipe],
     ['publish', 'prompts', file, '--recipe', recipe],

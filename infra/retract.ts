@@ -1,0 +1,248 @@
+/** Takes texts out of the versions that are closed from now on, after saying what that does. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EverseedError } from '../schemas/errors.ts'
+import { control, generations, retractions, samplesHuman, training } from '../schemas/topics.ts'
+import type { Control, Dataset, Retraction } from '../schemas/types.ts'
+import {
+  type Ask,
+  descendantsOf,
+  offlineModelsOf,
+  promptsWith,
+  type Text,
+  textsOf
+} from './clickhouse/lineage.ts'
+import { type Deployment, microseconds } from './deployment.ts'
+import { sees } from './llm/offline.ts'
+import { store } from './processors.ts'
+import { retractionsOf } from './retractions.ts'
+import { readTable, writeTable } from './tables.ts'
+import { createCut, type Cut, missingHuman } from './versions/cut.ts'
+import { countsAsReal, enforcedFloor } from './versions/manifest.ts'
+import { extentOf, readCounted } from './versions/rows.ts'
+import { listVersions, nameOf } from './versions/versions.ts'
+
+/** What the next version of a dataset would be. */
+export type Standing = {
+  /** Rows that were not retracted, and the human ones among them. */
+  readonly rows: number
+  readonly human: number
+  /** Rows it leaves out besides, because the human rows they had their places by are gone. */
+  readonly displaced: number
+  /** Human rows that lack to hold the floor; 0: it can be closed. */
+  readonly missing: number
+}
+
+/** What a retraction would do. */
+export type Plan = {
+  readonly dataset: string
+  /** What would be written: ids, and for descendants the named text they leave for. */
+  readonly entries: readonly { readonly id: string; readonly ancestor: string | null }[]
+  /** Of these, texts that were named. */
+  readonly named: number
+  /** Texts that were named or descend from one, and were retracted before. */
+  readonly already: number
+  /** Named texts nobody has seen; null: there was no ClickHouse to look them up in. */
+  readonly unseen: readonly string[] | null
+  /** Rows of training that leave. */
+  readonly rows: number
+  readonly floor: number
+  readonly before: Standing
+  readonly after: Standing
+  /** Closed versions that hold any of them; they stay as they are. */
+  readonly versions: readonly string[]
+  /** Prompts that quote them or derive from them; null: not looked for. */
+  readonly prompts: readonly string[] | null
+  /** Offline models that were fitted on any of them; null: not looked for. */
+  readonly models: readonly string[] | null
+}
+
+/** How long descendants are waited for that the store has not written yet, milliseconds. */
+const patienceMs = 60_000
+
+/** Descendants are found in ClickHouse: only once everything that was made is there is none of them missing. */
+async function storeCaughtUp({ admin }: Deployment): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const lag = await admin.lag(store.name, [samplesHuman.name, generations.name])
+    if (lag === 0) return
+    if (performance.now() > deadline)
+      throw new EverseedError(
+        'TIMEOUT',
+        `the store is ${lag} records behind, and what it has not written could descend from these texts: let it catch up (everseed status) and retract again`
+      )
+    await sleep(200)
+  }
+}
+
+const standing = (cut: Cut, floor: number): Standing => {
+  const { rows, human } = cut.left()
+  const displaced = cut.excluded().displaced.length
+  return { rows, human, displaced, missing: missingHuman({ rows, human }, floor) }
+}
+
+/** Offline models whose range of human texts holds one of these. */
+async function fittedOn(ask: Ask, dataset: string, texts: readonly Text[]): Promise<string[]> {
+  const models = await offlineModelsOf(ask, dataset)
+  const human = texts.flatMap(({ id, places }) =>
+    places.filter(({ topic }) => topic === samplesHuman.name).map(place => ({ ...place, id }))
+  )
+  return [...models]
+    .filter(([model, { slot, to, share }]) =>
+      human.some(one => one.slot === slot && one.offset < to && sees(model, one.id, share))
+    )
+    .map(([model]) => model)
+    .toSorted()
+}
+
+/**
+ * Says what a retraction would do. Nothing is written.
+ * @param ask ClickHouse, where there is one
+ * @param ids of texts of the dataset
+ * @param descendants whether what was made of them leaves too
+ * @param progress told the rows of training read
+ * @throws EverseedError NOT_RUNNING when descendants are asked for and there is no ClickHouse; TIMEOUT
+ */
+export async function planRetraction(
+  deployment: Deployment,
+  ask: Ask | undefined,
+  dataset: Dataset,
+  ids: readonly string[],
+  descendants: boolean,
+  progress: (rows: number) => void = () => {}
+): Promise<Plan> {
+  const { admin } = deployment
+  if (descendants && !ask)
+    throw new EverseedError(
+      'NOT_RUNNING',
+      'descendants are found in ClickHouse, and there is none: start it with everseed up, or set EVERSEED_CLICKHOUSE_URL'
+    )
+  const { name } = dataset
+  const [floor, isReal] = [enforcedFloor(dataset), countsAsReal(dataset)]
+  const named = [...new Set(ids)]
+  if (descendants) await storeCaughtUp(deployment)
+  const found = descendants && ask ? await descendantsOf(ask, name, named) : []
+  const leaving = [...named.map(id => ({ id, ancestor: null })), ...found]
+  const gone = await retractionsOf(deployment, name)
+  const entries = leaving.filter(({ id }) => !gone.has(id))
+  const leaves = new Set(entries.map(({ id }) => id))
+  const texts = ask ? await textsOf(ask, named, name) : []
+  const seen = new Set(texts.map(({ id }) => id))
+
+  await admin.settled([training.name])
+  const offsets = (await admin.offsets(training.name)).map(({ high }) => high)
+  const versions = (await listVersions(deployment, name)).map(one => ({
+    name: nameOf(one),
+    ...extentOf(one)
+  }))
+  const holding = new Set<string>()
+  const before = createCut(floor, new Set(gone.keys()), isReal)
+  const after = createCut(floor, new Set([...gone.keys(), ...leaves]), isReal)
+  let all = 0
+  let rows = 0
+  await readCounted(
+    deployment,
+    dataset,
+    { offsets, without: new Set() },
+    ({ slot, offset, sample }) => {
+      before.takes(sample)
+      after.takes(sample)
+      if (++all % 10_000 === 0) progress(all)
+      if (!leaves.has(sample.id)) return
+      rows++
+      for (const one of versions)
+        if (offset < (one.offsets[slot] ?? 0) && !one.without.has(sample.id)) holding.add(one.name)
+    },
+    () => {
+      before.nextSlot()
+      after.nextSlot()
+    }
+  )
+  return {
+    dataset: name,
+    entries,
+    named: entries.filter(({ ancestor }) => ancestor === null).length,
+    already: leaving.length - entries.length,
+    unseen: ask ? named.filter(id => !seen.has(id) && !gone.has(id)) : null,
+    rows,
+    floor,
+    before: standing(before, floor),
+    after: standing(after, floor),
+    versions: versions.map(one => one.name).filter(one => holding.has(one)),
+    prompts: ask ? await promptsWith(ask, name, leaves) : null,
+    models: ask ? await fittedOn(ask, name, await textsOf(ask, leaves, name)) : null
+  }
+}
+
+const keyOf = (dataset: string): string => `dataset:${dataset}|guard`
+
+/** Evidence by which a word about a dataset is known as one about retractions. */
+type Evidence = { readonly retracted?: number }
+
+/** What the guard is told of a dataset whose next version would be below the floor; its own stop is not overridden. */
+async function warn(deployment: Deployment, { dataset, rows, after, floor }: Plan): Promise<void> {
+  const { missing, human } = after
+  const before = (await readTable(deployment, control)).get(keyOf(dataset))
+  if (before?.action === 'stop') return
+  const evidence = { retracted: rows, rows: after.rows, human, missing, floor }
+  const word: Control = {
+    scope: `dataset:${dataset}`,
+    author: 'guard',
+    action: 'warn',
+    state: 'WARNING',
+    reason: `after a retraction ${missing} human rows are missing to hold the floor of ${floor}: no version is closed until they are there`,
+    evidence: JSON.stringify(evidence satisfies Evidence),
+    temperature_delta: null,
+    expires_at: null,
+    created_at: microseconds()
+  }
+  await writeTable(deployment, control, [[keyOf(dataset), word]])
+}
+
+/** Takes the word about retractions back: a version was closed, so no human rows are missing. */
+export async function calm(deployment: Deployment, dataset: string): Promise<void> {
+  const word = (await readTable(deployment, control)).get(keyOf(dataset))
+  if (word?.action !== 'warn' || (JSON.parse(word.evidence) as Evidence).retracted === undefined) return
+  const nothing = {
+    action: 'none',
+    state: 'CONTINUE',
+    reason: 'a version was closed',
+    evidence: '{}'
+  } as const
+  await writeTable(deployment, control, [
+    [keyOf(dataset), { ...word, ...nothing, created_at: microseconds() }]
+  ])
+}
+
+/** Retractions written at once. */
+const batch = 1000
+
+/**
+ * Does what a plan says. Again, after an interruption: what is retracted stays as it was retracted first.
+ * @param author who retracts
+ */
+export async function retract(
+  deployment: Deployment,
+  plan: Plan,
+  reason: string,
+  author: string
+): Promise<void> {
+  const { dataset, entries, after } = plan
+  if (after.missing > 0) await warn(deployment, plan)
+  for (let from = 0; from < entries.length; from += batch) {
+    const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
+      `${dataset}/${id}`,
+      {
+        id,
+        dataset,
+        kind: 'RETRACTED',
+        reason,
+        ancestor,
+        content_hash: '',
+        author,
+        created_at: microseconds()
+      }
+    ])
+    await writeTable(deployment, retractions, records)
+  }
+  await deployment.admin.settled([retractions.name])
+}

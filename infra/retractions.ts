@@ -1,0 +1,27 @@
+/** Texts that leave a dataset: the table of retractions. */
+import { retractions } from '../schemas/topics.ts'
+import type { Retraction } from '../schemas/types.ts'
+import type { Deployment } from './deployment.ts'
+import { readTable } from './tables.ts'
+
+/** What left a dataset, by id. */
+export async function retractionsOf(
+  deployment: Deployment,
+  dataset: string
+): Promise<Map<string, Retraction>> {
+  const all = await readTable(deployment, retractions)
+  return new Map([...all.values()].filter(one => one.dataset === dataset).map(one => [one.id, one]))
+}
+
+/**
+ * Ids of what had left a dataset before a time. Nothing is ever taken back, so this says the same at any later time.
+ * @param at Unix time in microseconds
+ */
+export async function retractedBefore(
+  deployment: Deployment,
+  dataset: string,
+  at: number
+): Promise<Set<string>> {
+  const all = await retractionsOf(deployment, dataset)
+  return new Set([...all.values()].filter(one => one.created_at < at).map(({ id }) => id))
+}
