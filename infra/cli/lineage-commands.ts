@@ -1,7 +1,6 @@
 /** The commands about what a text comes from and how it leaves. */
 import { type Command, Option } from 'commander'
-
-const json = (): Option => new Option('--json', 'print JSON')
+import { json } from './options.ts'
 
 /** Adds them to the program. */
 export function addLineageCommands(program: Command): void {

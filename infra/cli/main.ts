@@ -6,7 +6,8 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { versionsCommands } from './version-commands.ts'
 import { addMeasure } from './measure-command.ts'
 import { addLineageCommands } from './lineage-commands.ts'
-import { json, keysCommands, publishCommands } from './publishers.ts'
+import { json } from './options.ts'
+import { keysCommands, publishCommands } from './publishers.ts'
 import { views } from './views.ts'
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {

@@ -1,10 +1,9 @@
 /** The commands of publishers: documents, prompts, and the keys they sign with. */
 import { type Command, Option } from 'commander'
 import type { Format } from './input.ts'
+import { json } from './options.ts'
 
 const formats = ['jsonl', 'csv', 'parquet', 'text'] as const satisfies readonly Format[]
-
-export const json = (): Option => new Option('--json', 'print JSON')
 
 const cellFields = `  topic, task, format  the cell it belongs to, for coverage and schedules
   refusal              reject (default), allow or require: what an answer that refuses is worth

@@ -1,7 +1,6 @@
 /** The commands about versions, as the command line declares them. */
 import { type Command, Option } from 'commander'
-
-const json = (): Option => new Option('--json', 'print JSON')
+import { json } from './options.ts'
 
 /** Adds `versions` and `export`. */
 export function versionsCommands(program: Command): void {

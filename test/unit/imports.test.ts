@@ -61,6 +61,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   commander: [
     'infra/main.ts',
     'infra/cli/main.ts',
+    'infra/cli/options.ts',
     'infra/cli/publishers.ts',
     'infra/cli/version-commands.ts',
     'infra/cli/measure-command.ts',

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { shingleWords } from '../../../../metrics/minhash-index.ts'
 import { random } from '../../../../metrics/random.ts'
 import { admit } from '../../../../processors/admit.ts'
 import { splitOf } from '../../../../processors/admit/place.ts'
 import {
   createSiblings,
   createSketcher,
-  shingleWords,
   sketchFrom,
   sketchText
 } from '../../../../processors/admit/siblings.ts'
