@@ -200,7 +200,6 @@ async function runNpm(omit) {
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(omit ? ['--omit=optional'] : [])]
   const windows = process.platform === 'win32'
   const started = Date.now()
-  const npm = spawn(windows ? 'npm.cmd' : 'npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: windows })
   let told
   const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map(signal => [
     signal,
@@ -210,7 +209,9 @@ async function runNpm(omit) {
       if (signal !== 'SIGINT') npm.kill(signal)
     }
   ])
+  // Before npm starts: a signal that comes while it does must not end this process alone.
   for (const [signal, handler] of handlers) process.on(signal, handler)
+  const npm = spawn(windows ? 'npm.cmd' : 'npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: windows })
   const end = await new Promise(resolve => {
     npm.once('error', error => resolve({ ok: false, error }))
     npm.once('close', (status, signal) => resolve({ ok: status === 0 && !told, signal: told ?? signal }))
