@@ -6,7 +6,7 @@
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
 import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../schemas/types.ts'
-import type { Journal, OfflineModels, Providers } from './ports.ts'
+import type { Journal, OfflineModels, Providers, Texts } from './ports.ts'
 import type { MixSettings } from './mixing.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -86,7 +86,7 @@ export type Log = {
 }
 
 /** Ports a processor may ask for by name in `needs`. */
-export type Ports = { journal: Journal; providers: Providers; offline: OfflineModels }
+export type Ports = { journal: Journal; providers: Providers; offline: OfflineModels; texts: Texts }
 
 /** What `create` is handed. One instance per slot; it dies with the slot's ownership or with an aborted transaction. */
 export type Context<

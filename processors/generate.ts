@@ -25,7 +25,7 @@ export const generate = defineProcessor({
   outputs: { generated: generations, parked: promptsParked, journal },
   drops: ['settled'],
   state: {},
-  needs: ['journal', 'providers', 'offline'],
+  needs: ['journal', 'providers', 'offline', 'texts'],
   concurrency: 64,
   settles: ({ value }) => value.samples,
   create: ({ tables, ports, now, signal, lost, log, out, emit, drop, reject }) => {
@@ -33,7 +33,12 @@ export const generate = defineProcessor({
     const paid = createPaid({ ports, budget, log, signal, lost })
     const offline = createOffline(tables, ports.offline, budget, now)
 
-    const sample = async (prompt: Prompt, recipe: Recipe, index: number): Promise<Output[]> => {
+    const sample = async (
+      prompt: Prompt,
+      inherited: number | null,
+      recipe: Recipe,
+      index: number
+    ): Promise<Output[]> => {
       const id = idOf(prompt, index)
       const known = ports.journal.find(id)
       const shift = tables.control(prompt.run)?.temperature_delta ?? 0
@@ -45,7 +50,7 @@ export const generate = defineProcessor({
       const order: Order = { prompt, recipe, source, id, drawn }
       const outcome = await (source.provider === 'offline' ? offline(order) : paid(order))
       const { micros, tokens } = outcome.charged
-      const generation = generationOf(order, index, outcome, tables, now())
+      const generation = generationOf(order, index, outcome, inherited, tables, now())
       const settled: JournalEntry = {
         request_id: id,
         run: prompt.run,
@@ -58,6 +63,13 @@ export const generate = defineProcessor({
         at: now()
       }
       return [out('generated', generation.id, generation), out('journal', id, settled)]
+    }
+
+    /** What an answer has of its prompt: what derives from texts of unknown generation is of unknown generation. */
+    const inheritedBy = async ({ dataset, provenance }: Prompt): Promise<number | null> => {
+      const { parent_ids, generation } = provenance
+      if (generation !== null || parent_ids.length === 0) return generation ?? 0
+      return await ports.texts.generation(dataset, parent_ids)
     }
 
     const park = (prompt: Prompt, reason: string, missing: number): Output => {
@@ -100,7 +112,8 @@ export const generate = defineProcessor({
         // At once, not after a while: what waits here holds up every other run of the slot.
         const word = tables.control(prompt.run)
         if (word?.action === 'stop') return emit(park(prompt, `${word.state}: ${word.reason}`, open.length))
-        const results = await Promise.allSettled(open.map(index => sample(prompt, recipe, index)))
+        const inherited = await inheritedBy(prompt)
+        const results = await Promise.allSettled(open.map(index => sample(prompt, inherited, recipe, index)))
         const outputs: Output[] = []
         let stopped = ''
         let missing = 0

@@ -116,6 +116,15 @@ export type Providers = {
   worstCase(source: Source, request: Pick<CompletionRequest, 'messages'>): { micros: number; tokens: number }
 }
 
+/** The texts of a dataset that were accepted: human ones, and verified answers of models. */
+export type Texts = {
+  /**
+   * The newest generation among some of them; null where one is of unknown generation, or not there.
+   * @param ids as they are known in the topics, or as their publisher gave them
+   */
+  generation(dataset: string, ids: readonly string[]): Promise<number | null>
+}
+
 /** Human texts a generator may see: the seed split and nothing else. */
 export type SeedDocument = { readonly id: string; readonly topic: string; readonly text: SeedText }
 

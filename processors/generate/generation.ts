@@ -7,12 +7,14 @@ import type { Outcome } from './outcome.ts'
 
 /**
  * @param index of the sample among its prompt's
+ * @param inherited generation of what the prompt was made from; null: unknown
  * @param at Unix time in microseconds
  */
 export function generationOf(
   { prompt, source, id }: Order,
   index: number,
   outcome: Outcome,
+  inherited: number | null,
   tables: Tables,
   at: number
 ): Generation {
@@ -31,12 +33,11 @@ export function generationOf(
     reasoning_content
   }
   const content_hash = contentHash([...prompt.messages, answer])
-  const { parent_ids, repairs, quoted_ids, generation: asked } = prompt.provenance
+  const { parent_ids, repairs, quoted_ids } = prompt.provenance
   // What another run's recipe says about the same model does not count here.
   const model = tables.model(drawn.model, modelRevision(source)) ?? tables.model(drawn.model)
   const trained = model === undefined ? (source.trained_generation ?? 0) : model.generation
-  // What derives from texts of unknown generation is of unknown generation, and so is what such a model writes.
-  const inherited = parent_ids.length === 0 ? (asked ?? 0) : asked
+  // What such a model writes is of unknown generation too.
   const unknown = inherited === null || trained === null
   return {
     id: syntheticId(id, content_hash),

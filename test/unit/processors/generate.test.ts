@@ -14,7 +14,8 @@ import {
   type OfflineModels,
   ProviderError,
   ProviderSilent,
-  type Providers
+  type Providers,
+  type Texts
 } from '../../../processors/ports.ts'
 import { recipeSchema } from '../../../processors/recipe.ts'
 import { EverseedError } from '../../../schemas/errors.ts'
@@ -73,9 +74,17 @@ function fakeProviders(reply: (request: Asked, call: number) => Completion | Pro
 const echo = () => fakeProviders(({ requestId: id }) => answer(`reply to ${id}`))
 const never = new Promise<never>(() => {})
 
+/** Accepted texts by id; `x` is of no known generation. */
+const accepted: Readonly<Record<string, number | null>> = { first: 0, second: 2, x: null }
+const texts: Texts = {
+  async generation(_dataset, ids) {
+    const numbers = ids.map(id => accepted[id] ?? null)
+    return numbers.includes(null) ? null : Math.max(...(numbers as number[]))
+  }
+}
 const limits = { records: 750, bytes: 1e6, delayMs: 500, retries: 3, retryMs: 1 }
 const open = (providers: Providers, recipe: object = {}) =>
-  opened(generate, { ports: { providers }, run: runOf(recipe), limits })
+  opened(generate, { ports: { providers, texts }, run: runOf(recipe), limits })
 const ask = (tester: Tester, one: Prompt): void => tester.feed(prompts, one.id, one)
 const made = (tester: Tester): Generation[] => tester.read(generations).map(({ value }) => value)
 const phases = (tester: Tester): string[] => tester.read(journal).map(({ value }) => value.phase)
@@ -147,7 +156,7 @@ describe('generate', () => {
           temperature: request.temperature,
           seed: request.seed,
           parent_ids: ['x'],
-          // Whoever published the edited prompt had nothing to compute its generation from.
+          // Its parent is of unknown generation.
           generation: null,
           prompt_id: 'p',
           sample_index: index,
@@ -180,11 +189,18 @@ describe('generate', () => {
     ask(tester, make.prompt('b', from(['x'], 1)))
     ask(tester, make.prompt('c', from(['x'], 5)))
     ask(tester, make.prompt('d', from(['x'], null)))
+    const published = (parent_ids: string[], generation: number | null = null) => ({
+      provenance: make.humanProvenance({ origin: 'HUMAN_EDITED', parent_ids, generation, split: null })
+    })
+    ask(tester, make.prompt('e', published(['first'])))
+    ask(tester, make.prompt('f', published(['first', 'second'], 7)))
+    ask(tester, make.prompt('g', published(['first', 'x'])))
+    ask(tester, make.prompt('h', published(['missing'])))
     await tester.settle()
     const numbers = Object.fromEntries(
       made(tester).map(({ provenance }) => [provenance.prompt_id, provenance.generation])
     )
-    assert.deepEqual(numbers, { a: 2, b: 2, c: 5, d: null })
+    assert.deepEqual(numbers, { a: 2, b: 2, c: 5, d: null, e: 2, f: 2, g: null, h: null })
   })
 
   test('a prompt a model wrote lends its own generation, with parents or without', async () => {
