@@ -197,10 +197,16 @@ test('status shows where the services are and no password of theirs', async () =
   }
   type Status = typeof expected & {
     processors: { name: string; state: string; pid: number | null; lag: number }[]
+    datasets: { dataset: string; rows: number; real_share: number }[]
   }
   const far = await everseed(['status', '--json'])
-  const { processors, ...parts } = JSON.parse(far.stdout) as Status
+  const { processors, datasets, ...parts } = JSON.parse(far.stdout) as Status
   assert.deepEqual(parts, expected)
+  assert.deepEqual(
+    datasets.map(({ dataset }) => dataset),
+    ['d']
+  )
+  assert.ok(datasets[0]!.rows > 0 && datasets[0]!.real_share >= 0.5, JSON.stringify(datasets))
   assert.deepEqual(
     processors,
     processorNames.map(name => ({ name, state: 'running', pid: null, lag: 0 })),
@@ -210,7 +216,7 @@ test('status shows where the services are and no password of theirs', async () =
   const near = await runEverseed(['status', '--json'], { cwd: folder, env: { EVERSEED_DATA_DIR: dataDir } })
   assert.equal(near.code, 0, near.stderr)
   const { processors: own, ...same } = JSON.parse(near.stdout) as Status
-  assert.deepEqual(same, expected)
+  assert.deepEqual(same, { ...expected, datasets })
   assert.ok(own.every(({ state, pid }) => state === 'running' && pid !== null))
 })
 
