@@ -1,5 +1,5 @@
 import { hashWords } from './hash-text.ts'
-import { createHashes, hashGrams } from './hashes.ts'
+import { type Hashes, createHashes, hashGrams } from './hashes.ts'
 
 /** Name and version of the features, stored beside every value they led to. */
 export const featuresId = 'hashed-256-1'
@@ -17,23 +17,37 @@ export const dimensions = 256
  */
 export function createFeatures(): (text: string) => Float64Array | undefined {
   const words = createHashes()
-  const pairs = createHashes()
+  const counts = createFeatureCounts()
   return text => {
     hashWords(text, words)
-    hashGrams(words, words, 2, pairs)
-    const vector = new Float64Array(dimensions)
-    for (const { lo, hi, length } of [words, pairs]) {
-      for (let at = 0; at < length; at++) {
-        const mixed = Math.imul(lo[at]! ^ (hi[at]! >>> 9), 0x9e3779b1) >>> 0
-        const place = mixed >>> 24
-        vector[place] = vector[place]! + ((mixed >>> 11) & 1 ? 1 : -1)
-      }
-    }
+    const vector = Float64Array.from(counts(words))
     let squares = 0
     for (const value of vector) squares += value * value
     if (squares === 0) return undefined
     const scale = 1 / Math.sqrt(squares)
     for (let place = 0; place < dimensions; place++) vector[place] = vector[place]! * scale
     return vector
+  }
+}
+
+/**
+ * The same before it is scaled: whole numbers. The buffers are the function's own, the counts too: they are valid until the
+ * next call.
+ * @returns a function from the hashes of a text's words to its counts
+ */
+export function createFeatureCounts(): (words: Hashes) => Int32Array {
+  const pairs = createHashes()
+  const counts = new Int32Array(dimensions)
+  return words => {
+    hashGrams(words, words, 2, pairs)
+    counts.fill(0)
+    for (const { lo, hi, length } of [words, pairs]) {
+      for (let at = 0; at < length; at++) {
+        const mixed = Math.imul(lo[at]! ^ (hi[at]! >>> 9), 0x9e3779b1) >>> 0
+        const place = mixed >>> 24
+        counts[place] = counts[place]! + ((mixed >>> 11) & 1 ? 1 : -1)
+      }
+    }
+    return counts
   }
 }

@@ -14,11 +14,12 @@ import {
   remember,
   takeBand
 } from './measure/band.ts'
-import { type Scope, humanText, inputOf, modelText, scopeKey, scopesOf, stages } from './measure/scope.ts'
+import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
 import { minimumWindows, referenceHalf, shuffleRank } from './reservoir.ts'
 import { ofSplit, textOf } from './split.ts'
+import { humanText, modelText } from './text.ts'
 
 /** Where a scope stands. Its text is not in here: a restart reads it again from `from` on. */
 type WindowState = Scope & {

@@ -47,6 +47,6 @@ export const store: Sink = {
   doc: 'writes every topic into ClickHouse, exactly once',
   inputs: Object.fromEntries(filled.map(([input, topic]) => [input, topic])),
   tables: Object.fromEntries(filled.map(([, , { name, columns }]) => [name, { name, columns }])),
-  transformVersion: 1,
+  transformVersion: 2,
   rows
 }

@@ -1,5 +1,5 @@
 /** What processors ask of a conversation's text. */
-import type { Message } from '../schemas/types.ts'
+import type { Generation, Message, Sample } from '../schemas/types.ts'
 
 /** Tool calls that call nothing. */
 const noCalls = /^\s*(\[\s*\]|null)?\s*$/
@@ -28,4 +28,28 @@ const uneven = /\s{2}|[^\S ]/
 export function folded(text: string): string {
   const plain = text.normalize('NFKC').toLowerCase()
   return (uneven.test(plain) ? plain.replaceAll(/\s+/g, ' ') : plain).trim()
+}
+
+/**
+ * What a model wrote, or undefined when there is nothing to measure: the call failed, nothing came back, or it was cut
+ * short for another reason than length (a filter's remainder is not the model's text).
+ */
+export function modelText(record: Generation | Sample): string | undefined {
+  if (!('reply' in record)) return answerText(record.messages)
+  const { error, reply, finish_reason } = record
+  const whole = finish_reason === 'stop' || finish_reason === 'length'
+  return error === '' && whole && reply.trim() !== '' ? reply : undefined
+}
+
+/** The last assistant message; earlier ones are part of what was asked. */
+function answerText(messages: readonly Message[]): string {
+  return messages.findLast(message => message.role === 'assistant')?.content ?? ''
+}
+
+/** What a person wrote: the document, or the assistant's side of a conversation. */
+export function humanText(messages: readonly Message[]): string {
+  return messages
+    .filter(({ role }) => role === 'document' || role === 'assistant')
+    .map(({ content }) => content)
+    .join('\n')
 }

@@ -8,5 +8,14 @@ export const views = [
   'spend',
   'coverage',
   'contamination',
-  'lineage'
+  'lineage',
+  'texts',
+  'ngrams',
+  'ngrams_sampled',
+  'text_sums',
+  'text_states',
+  'source_pairs',
+  'diversity',
+  'generation_trends',
+  'diagnosis'
 ] as const

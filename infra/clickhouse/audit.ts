@@ -1,7 +1,7 @@
 /** Counts what is stored against itself: raw rows, their offsets, and every rollup, per topic and slot. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Warehouse } from './client.ts'
-import { type Checksum, endOfTopic, type Rollup, rollupChecksum, rollups } from './rollups.ts'
+import { type Checksum, endOfTopic, type Rollup, rollupChecksum, rollups, rollupsOf } from './rollups.ts'
 
 /** One partition as it is stored. */
 export type AuditRow = Checksum & {
@@ -44,7 +44,7 @@ export async function audit(
   }
   const result: AuditRow[] = []
   for (const lane of lanes) {
-    const views = rollups.filter(rollup => rollup.source === lane.table)
+    const views = rollupsOf(lane.table, lane.topic)
     result.push({ ...lane, rollups: await Promise.all(views.map(view => check(view, lane))) })
   }
   return result

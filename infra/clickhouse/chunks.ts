@@ -17,7 +17,7 @@ import {
   refill,
   rewind,
   rollupChecksum,
-  rollups
+  rollupsOf
 } from './rollups.ts'
 import { selfTest } from './selftest.ts'
 
@@ -121,8 +121,7 @@ export function createChunkWriter(options: {
   }
 
   const repairViews = async (chunk: Chunk, table: string): Promise<void> => {
-    for (const rollup of rollups) {
-      if (rollup.source !== table) continue
+    for (const rollup of rollupsOf(table, chunk.topic)) {
       const expected = await rawChecksum(warehouse, table, chunk)
       const agrees = async (): Promise<boolean> => {
         const found = await rollupChecksum(warehouse, rollup, chunk)
@@ -183,9 +182,8 @@ export function createChunkWriter(options: {
       )
       if (!last) continue
       end = Math.max(end, last.at + 1)
-      for (const rollup of rollups)
-        if (rollup.source === table && rollup.kind === 'sum')
-          await rewind(warehouse, rollup, rest, chunkId(chunk))
+      for (const rollup of rollupsOf(table, chunk.topic))
+        if (rollup.kind === 'sum') await rewind(warehouse, rollup, rest, chunkId(chunk))
     }
     replayed.set(lane, end)
     return end

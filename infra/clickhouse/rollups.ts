@@ -5,18 +5,43 @@
 import { randomUUID } from 'node:crypto'
 import type { Settings, Warehouse } from './client.ts'
 
+/** Columns a target is grouped by, the topic and slot apart; of sums also where they count records. */
+const targets = {
+  counts: { keys: 'dataset, run, source, family, origin, check, reason, refused', records: '' },
+  threads: { keys: 'relation, node, dataset, id, _offset', records: '' },
+  usage: { keys: 'dataset, run, source, family, day', records: 'calls' },
+  diversity_states: {
+    keys: 'dataset, run, source, family, origin, split, generation, temperature, task, cell_topic, format, hour',
+    records: ''
+  },
+  diversity_sums: {
+    keys: 'dataset, run, source, family, origin, split, generation, temperature, task, cell_topic, format, hour',
+    records: 'records'
+  }
+} as const
+
+/** A table that views fill. */
+export type Target = keyof typeof targets
+
+/** Columns a target is grouped by, the topic, the slot and the chunk apart. */
+export const keysOf = (target: Target): string => targets[target].keys
+
 /** A materialized view and the table it fills. */
 export type Rollup = {
   readonly view: string
   /** Raw table whose inserts it sees. */
   readonly source: string
-  readonly target: string
+  /** Topics of the raw table it takes; all of them where there are none named. */
+  readonly topics?: readonly string[]
+  readonly target: Target
   /**
    * set: the target holds offsets, and filling it twice changes nothing. rows: it holds rows of single records, which
    * replace themselves. sum: it holds sums per chunk, and only a chunk of the same range replaces itself.
    */
   readonly kind: 'set' | 'rows' | 'sum'
 }
+
+const measured = ['samples.human', 'samples.verified']
 
 /** Every materialized view of the migrations; a test holds the two together. */
 export const rollups: readonly Rollup[] = [
@@ -25,8 +50,37 @@ export const rollups: readonly Rollup[] = [
   { view: 'counts_of_samples', source: 'samples', target: 'counts', kind: 'set' },
   { view: 'threads_of_generations', source: 'generations', target: 'threads', kind: 'rows' },
   { view: 'threads_of_samples', source: 'samples', target: 'threads', kind: 'rows' },
-  { view: 'usage_of_generations', source: 'generations', target: 'usage', kind: 'sum' }
+  { view: 'usage_of_generations', source: 'generations', target: 'usage', kind: 'sum' },
+  {
+    view: 'diversity_states_of_generations',
+    source: 'generations',
+    target: 'diversity_states',
+    kind: 'set'
+  },
+  {
+    view: 'diversity_states_of_samples',
+    source: 'samples',
+    topics: [...measured, 'training'],
+    target: 'diversity_states',
+    kind: 'set'
+  },
+  { view: 'diversity_sums_of_generations', source: 'generations', target: 'diversity_sums', kind: 'sum' },
+  {
+    view: 'diversity_sums_of_samples',
+    source: 'samples',
+    topics: measured,
+    target: 'diversity_sums',
+    kind: 'sum'
+  }
 ]
+
+/** The rollups that take the rows of a topic from a raw table. */
+export function rollupsOf(table: string, topic: string): Rollup[] {
+  return rollups.filter(({ source, topics }) => source === table && (topics?.includes(topic) ?? true))
+}
+
+/** How the id of a chunk begins that was made of many; its last offset follows. */
+export const foldPrefix = 'fold-'
 
 /** Offsets [from, to) of a partition of a topic. */
 export type Range = {
@@ -52,16 +106,16 @@ export function rangeParams({ topic, partition, from, to }: Range) {
 }
 
 /** Rows and offsets of a range, by the kind of the rollup; what a target is asked for takes {@link rangeParams}. */
-const checksums: Readonly<Record<Rollup['kind'], (target: string) => string>> = {
+const checksums: Readonly<Record<Rollup['kind'], (target: Target) => string>> = {
   sum: target =>
-    `SELECT sum(calls) AS rows, toString(sum(offset_sum)) AS offsetSum
+    `SELECT sum(${targets[target].records}) AS rows, toString(sum(offset_sum)) AS offsetSum
      FROM ${target} FINAL WHERE ${inLane} AND first >= {from:UInt64} AND last < {to:UInt64}`,
   set: target =>
     `SELECT sum(bitmapCardinality(part)) AS rows, toString(sum(arraySum(bitmapToArray(part)))) AS offsetSum
      FROM (
        SELECT bitmapSubsetInRange(groupBitmapMergeState(offsets), {from:UInt64}, {to:UInt64}) AS part
        FROM ${target} WHERE ${inLane}
-       GROUP BY dataset, run, source, family, origin, check, reason, refused
+       GROUP BY ${keysOf(target)}
      )`,
   // The rows of a record are written together, so the one that each has stands for them all.
   rows: target =>
@@ -129,16 +183,26 @@ export async function rewind(
   const others = `${inLane} AND chunk_id != {keep:String}`
   // A chunk has one row per source, run and day, which end at different offsets: what reaches into the range is the chunk,
   // and all its rows are summed again from where it starts.
-  const [found] = await warehouse.rows<{ reaching: number; later: number; start: number }>(
-    `SELECT countIf(first < {from:UInt64}) AS reaching, sum(behind) AS later, min(first) AS start
+  const [found] = await warehouse.rows<{ reaching: number; later: number; start: number; folds: string[] }>(
+    `SELECT countIf(first < {from:UInt64}) AS reaching, sum(behind) AS later, min(first) AS start,
+       groupArrayIf(chunk_id, startsWith(chunk_id, '${foldPrefix}')) AS folds
      FROM (
-       SELECT min(usage.first) AS first, countIf(usage.first >= {from:UInt64}) AS behind
-       FROM ${rollup.target} AS usage FINAL WHERE ${others} GROUP BY chunk_id HAVING max(last) >= {from:UInt64}
+       SELECT chunk_id, min(sums.first) AS first, countIf(sums.first >= {from:UInt64}) AS behind
+       FROM ${rollup.target} AS sums FINAL WHERE ${others} GROUP BY chunk_id HAVING max(last) >= {from:UInt64}
      )`,
     { params }
   )
-  const { reaching, later, start } = found!
+  const { reaching, later, start, folds } = found!
   if (reaching > 0) await refill(warehouse, rollup, { ...range, from: start, to: range.from })
+  // What was folded stands under its own chunks now.
+  if (folds.length > 0) {
+    await warehouse.command(
+      `DELETE FROM ${rollup.target} WHERE ${inLane} AND chunk_id IN {folds:Array(String)}`,
+      {
+        params: { ...params, folds }
+      }
+    )
+  }
   if (later === 0) return
   await warehouse.command(`DELETE FROM ${rollup.target} WHERE ${others} AND first >= {from:UInt64}`, {
     params

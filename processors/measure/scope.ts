@@ -1,6 +1,6 @@
 /** Which windows a record belongs to. */
 import { generations, samplesVerified } from '../../schemas/topics.ts'
-import type { Generation, Message, Sample, Stage } from '../../schemas/types.ts'
+import type { Generation, Sample, Stage } from '../../schemas/types.ts'
 
 /** What a window is taken over. */
 export type Scope = {
@@ -39,28 +39,4 @@ export function scopesOf(input: ModelInput, record: Generation | Sample): [Scope
     { ...shared, source: provenance.model_id ?? 'unknown' },
     { ...shared, source: '*' }
   ]
-}
-
-/**
- * What a model wrote, or undefined when there is nothing to measure: the call failed, nothing came back, or it was cut
- * short for another reason than length (a filter's remainder is not the model's text).
- */
-export function modelText(record: Generation | Sample): string | undefined {
-  if (!('reply' in record)) return answerText(record.messages)
-  const { error, reply, finish_reason } = record
-  const whole = finish_reason === 'stop' || finish_reason === 'length'
-  return error === '' && whole && reply.trim() !== '' ? reply : undefined
-}
-
-/** The last assistant message; earlier ones are part of what was asked. */
-function answerText(messages: readonly Message[]): string {
-  return messages.findLast(message => message.role === 'assistant')?.content ?? ''
-}
-
-/** What a person wrote: the document, or the assistant's side of a conversation. */
-export function humanText(messages: readonly Message[]): string {
-  return messages
-    .filter(({ role }) => role === 'document' || role === 'assistant')
-    .map(({ content }) => content)
-    .join('\n')
 }

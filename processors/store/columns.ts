@@ -3,7 +3,10 @@ import type { Cell, Message, Provenance, Usage } from '../../schemas/types.ts'
 import type { Field, Row, SinkRecord, Table } from '../sink.ts'
 
 /** A column: its name and where its value comes from. */
-export type Column<Value> = readonly [name: string, take: (value: Value, record: SinkRecord) => Field]
+export type Column<Value> = readonly [
+  name: string,
+  take: (value: Value, record: SinkRecord, topic: string) => Field
+]
 
 /** A table and how to make its rows from a value. */
 export type Shape = Table & { readonly rows: (topic: string, record: SinkRecord) => Row[] }
@@ -30,7 +33,7 @@ export function shape<Value, Part = Value>(
       const timestamp = whole(record.timestamp)
       return parts.map(part => {
         const row: Field[] = [topic, record.slot, record.offset, timestamp]
-        for (const [, take] of columns) row.push(take(part, record))
+        for (const [, take] of columns) row.push(take(part, record, topic))
         return row
       })
     }

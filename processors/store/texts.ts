@@ -1,6 +1,8 @@
 /** Tables of texts and of what asked for them, each row with its provenance. */
 import { contentHash } from '../../schemas/identity.ts'
+import { samplesHuman, samplesVerified } from '../../schemas/topics.ts'
 import type { Document, Generation, ParkedPrompt, Prompt, Rejection, Sample } from '../../schemas/types.ts'
+import { humanText, modelText } from '../text.ts'
 import {
   attemptColumn,
   cellColumns,
@@ -14,6 +16,7 @@ import {
   usageColumns,
   whole
 } from './columns.ts'
+import { fingerprintColumns } from './fingerprint.ts'
 
 const identity: readonly Column<{ id: string; dataset: string; run: string }>[] = [
   ['id', ({ id }) => text(id)],
@@ -65,7 +68,7 @@ export const parked = shape<ParkedPrompt>('parked', [
   ['parked_at', parking => whole(parking.parked_at)],
   ...promptColumns.map(([name, take]): Column<ParkedPrompt> => [
     name,
-    ({ prompt }, record) => take(prompt, record)
+    ({ prompt }, record, topic) => take(prompt, record, topic)
   ])
 ])
 
@@ -83,10 +86,20 @@ export const generations = shape<Generation>('generations', [
   ['latency_ms', generation => whole(generation.latency_ms)],
   ['reply', generation => text(generation.reply)],
   ['reasoning_content', generation => text(generation.reasoning_content)],
-  ['metadata', generation => textMap(generation.metadata)]
+  ['metadata', generation => textMap(generation.metadata)],
+  ...fingerprintColumns<Generation>(modelText)
 ])
 
-export const samples = shape<Sample>('samples', sampleColumns)
+/** The texts that are looked at: those of other topics are the same again. */
+const lookedAt: Readonly<Record<string, (sample: Sample) => string | undefined>> = {
+  [samplesHuman.name]: ({ messages }) => humanText(messages),
+  [samplesVerified.name]: modelText
+}
+
+export const samples = shape<Sample>('samples', [
+  ...sampleColumns,
+  ...fingerprintColumns<Sample>((sample, topic) => lookedAt[topic]?.(sample))
+])
 
 export const rejections = shape<Rejection>('rejections', [
   ['processor', rejection => text(rejection.processor)],
@@ -99,6 +112,6 @@ export const rejections = shape<Rejection>('rejections', [
   ['rejected_at', rejection => whole(rejection.rejected_at)],
   ...sampleColumns.map(([name, take]): Column<Rejection> => [
     name,
-    ({ sample }, record) => take(sample, record)
+    ({ sample }, record, topic) => take(sample, record, topic)
   ])
 ])

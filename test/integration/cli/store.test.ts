@@ -100,7 +100,9 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
   const right = [
     { rollup: 'counts', rows: 22, differences: [] },
     { rollup: 'threads', rows: 22, differences: [] },
-    { rollup: 'usage', rows: 20, differences: [] }
+    { rollup: 'usage', rows: 20, differences: [] },
+    { rollup: 'diversity_states', rows: 22, differences: [] },
+    { rollup: 'diversity_sums', rows: 20, differences: [] }
   ]
   assert.deepEqual(await done(), right)
   const spend = 'SELECT source, calls, cost_usd FROM spend'
@@ -129,7 +131,8 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
     {
       ...right[2],
       differences: [{ topic: 'generations', slot: 0, before: { rows: 40, offsetSum: '380' }, after: whole }]
-    }
+    },
+    ...right.slice(3)
   ])
   assert.deepEqual(await warehouse.rows(spend), spent)
   assert.deepEqual(await done(), right)
@@ -141,7 +144,10 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
   const [, , usage] = await done()
   assert.deepEqual(usage!.differences, [{ topic: 'generations', slot: 0, before: whole, after: whole }])
   const told = await place.everseed(['rebuild'], { env })
-  assert.equal(told.stdout, 'rollup\trows\tdifferences\ncounts\t22\t0\nthreads\t22\t0\nusage\t20\t0\n')
+  assert.equal(
+    told.stdout,
+    'rollup\trows\tdifferences\ncounts\t22\t0\nthreads\t22\t0\nusage\t20\t0\ndiversity_states\t22\t0\ndiversity_sums\t20\t0\n'
+  )
   assert.deepEqual(await warehouse.rows(spend), spent)
 })
 

@@ -4,6 +4,7 @@ import { audit, auditRollups } from '../../../infra/clickhouse/audit.ts'
 import { createChunkWriter, insertSettings } from '../../../infra/clickhouse/chunks.ts'
 import type { Warehouse } from '../../../infra/clickhouse/client.ts'
 import { migrate } from '../../../infra/clickhouse/migrate.ts'
+import { rollupsOf } from '../../../infra/clickhouse/rollups.ts'
 import { selfTest } from '../../../infra/clickhouse/selftest.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { store } from '../../../processors/store.ts'
@@ -39,6 +40,8 @@ const answers = (from: number, to: number, reply = 'x') =>
     )
   )
 
+const views = rollupsOf('generations', 'generations').map(({ view }) => view)
+
 /** Asserts that rows and every rollup hold exactly the offsets [0, to) of slot 0. */
 async function assertExactly(warehouse: Warehouse, to: number): Promise<void> {
   const [lane, ...rest] = await writerOf(warehouse).audit()
@@ -46,11 +49,10 @@ async function assertExactly(warehouse: Warehouse, to: number): Promise<void> {
   const sum = String((to * (to - 1)) / 2)
   const { rows, offsets, offsetSum, rollups } = lane!
   assert.deepEqual({ rows, offsets, offsetSum }, { rows: to, offsets: to, offsetSum: sum })
-  assert.deepEqual(rollups, [
-    { view: 'counts_of_generations', rows: to, offsetSum: sum, agrees: true },
-    { view: 'threads_of_generations', rows: to, offsetSum: sum, agrees: true },
-    { view: 'usage_of_generations', rows: to, offsetSum: sum, agrees: true }
-  ])
+  assert.deepEqual(
+    rollups,
+    views.map(view => ({ view, rows: to, offsetSum: sum, agrees: true }))
+  )
   const [spent] = await warehouse.rows('SELECT calls, input_tokens, cost_usd FROM spend')
   assert.deepEqual(spent, { calls: to, input_tokens: to * 10, cost_usd: to / 1e6 })
 }
@@ -72,10 +74,13 @@ test('the same chunk twice is stored once, by tokens alone, in rows and rollups'
   await writer.write(answers(10, 30))
   // Rows as they lie there, before any merge: the server itself drops the repetition.
   const lying = () =>
-    warehouse.rows('SELECT (SELECT count() FROM generations) AS raw, (SELECT sum(calls) FROM usage) AS calls')
-  assert.deepEqual(await lying(), [{ raw: 30, calls: 30 }])
+    warehouse.rows(
+      `SELECT (SELECT count() FROM generations) AS raw, (SELECT sum(calls) FROM usage) AS calls,
+         (SELECT sum(records) FROM diversity_sums) AS records`
+    )
+  assert.deepEqual(await lying(), [{ raw: 30, calls: 30, records: 30 }])
   await writerOf(warehouse).recover(answers(10, 30))
-  assert.deepEqual(await lying(), [{ raw: 30, calls: 30 }])
+  assert.deepEqual(await lying(), [{ raw: 30, calls: 30, records: 30 }])
   await assertExactly(warehouse, 30)
 })
 
@@ -157,21 +162,23 @@ test('a replay into the middle of a chunk keeps what each source had before it',
 })
 
 test('recover fills rows and rollups that lost a chunk the server remembers', async () => {
-  for (const lost of ['generations', 'counts', 'threads', 'usage'] as const) {
+  const where = {
+    generations: '_offset >= 10',
+    counts: '1',
+    threads: '_offset >= 10',
+    usage: 'first >= 10',
+    diversity_states: '1',
+    diversity_sums: 'first >= 10'
+  }
+  for (const [lost, condition] of Object.entries(where)) {
     const warehouse = await prepared()
     const writer = writerOf(warehouse)
     await writer.write(answers(0, 10))
     await writer.write(answers(10, 30))
     const chunk = answers(10, 30)
     // What a SIGKILL at the worst moment leaves: the token is known, the rows are gone. A lightweight delete keeps tokens.
-    const condition = {
-      generations: '_offset >= 10',
-      counts: '1',
-      threads: '_offset >= 10',
-      usage: 'first >= 10'
-    }[lost]
     await warehouse.command(`DELETE FROM ${lost} WHERE ${condition}`)
-    if (lost === 'counts') await writerOf(warehouse).recover(answers(0, 10))
+    if (condition === '1') await writerOf(warehouse).recover(answers(0, 10))
     await writerOf(warehouse).recover(chunk)
     await assertExactly(warehouse, 30)
   }
@@ -220,16 +227,14 @@ test('an audit beside a store that writes leaves out what came after it looked',
   }
   const agreeing = async (options: { live?: boolean }) =>
     (await audit(busy, ['generations'], options))[0]!.rollups.map(({ rows, agrees }) => [rows, agrees])
-  assert.deepEqual(await agreeing({}), [
-    [20, false],
-    [20, false],
-    [20, false]
-  ])
-  assert.deepEqual(await agreeing({ live: true }), [
-    [20, true],
-    [20, true],
-    [20, true]
-  ])
+  assert.deepEqual(
+    await agreeing({}),
+    views.map(() => [20, false])
+  )
+  assert.deepEqual(
+    await agreeing({ live: true }),
+    views.map(() => [20, true])
+  )
   assert.deepEqual(await auditRollups(busy), { rows: 30, lanes: 1, wrong: [] })
 })
 

@@ -48,6 +48,12 @@ test('any record of any topic is stored, and views answer over it', async () => 
     stored.map(({ reply }) => reply),
     replies.map(reply => reply.toWellFormed())
   )
+  // Nothing arbitrary is a model's whole answer.
+  const text = Array.from({ length: 100 }, (_, index) => `word${index}`).join(' ')
+  const answers = ['m1', 'm2'].map(model_id =>
+    make.generation(`g-${model_id}`, text, { provenance: make.provenance({ model_id }) })
+  )
+  await writer.write(chunkOf('generations', 0, 150, answers))
   for (const view of views) assert.ok((await warehouse.rows(`SELECT * FROM ${view}`)).length > 0, view)
 })
 

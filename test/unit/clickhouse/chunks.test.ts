@@ -56,7 +56,7 @@ test('the token names everything that makes a chunk what it is, and is the query
   await writerOf(warehouse).write(chunk)
   const [insert, ...rest] = inserts
   assert.equal(rest.length, 0)
-  const token = 'cluster:candidates@1700000000000:store:1:5-7:samples:v1:0'
+  const token = 'cluster:candidates@1700000000000:store:1:5-7:samples:v2:0'
   assert.equal(insert!.options.queryId, token)
   assert.deepEqual(insert!.options.settings, {
     async_insert: 0,
@@ -97,7 +97,7 @@ test('every part of a chunk changes its token; the chunk id does not depend on a
 test('recover kills before it inserts, and takes the next token while rows do not appear', async () => {
   const { warehouse, inserts, calls } = recorder({ loses: 2 })
   await writerOf(warehouse).recover(chunk)
-  const token = (attempt: number) => `cluster:candidates@1700000000000:store:1:5-7:samples:v1:${attempt}`
+  const token = (attempt: number) => `cluster:candidates@1700000000000:store:1:5-7:samples:v2:${attempt}`
   assert.deepEqual(
     calls,
     [0, 1, 2].flatMap(attempt => [`kill ${token(attempt)}`, `insert ${token(attempt)}`])

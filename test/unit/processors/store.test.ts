@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
+import { createFeatures } from '../../../metrics/features.ts'
+import { words } from '../../../metrics/tokenize.ts'
 import type { Row, SinkRecord } from '../../../processors/sink.ts'
 import { store } from '../../../processors/store.ts'
 import { contentHash } from '../../../schemas/identity.ts'
@@ -165,4 +167,71 @@ test('a deletion makes no rows', () => {
 
 test('a topic it does not read is refused by name', () => {
   assert.throws(() => store.rows('journal', record({})), { code: 'UNKNOWN_NAME', message: /journal/ })
+})
+
+suite('the fingerprint of a text', () => {
+  const numbersOf = (row: Record<string, unknown>): number[] => {
+    const bytes = Buffer.from(row['words_base64'] as string, 'base64')
+    return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(4 * index))
+  }
+  const featuresOf = (row: Record<string, unknown>): number[] => [
+    ...new Int8Array(Buffer.from(row['features_base64'] as string, 'base64'))
+  ]
+  const rowOf = (text: string) => named('generations', make.generation('g', text))
+
+  test('numbers the words as metrics cut them, one number a word', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.constantFrom('the', 'The', 'a', 'İ', '東京都', 'x-y'), nastyString)),
+        parts => {
+          const text = parts.join(' ')
+          const expected = words(text)
+          const row = named('samples.verified', make.sample('s', text))
+          const told = numbersOf(row)
+          assert.equal(told.length, expected.length)
+          const known = new Map<string, number>()
+          for (const [index, word] of expected.entries()) {
+            assert.equal(known.get(word) ?? told[index], told[index])
+            known.set(word, told[index]!)
+          }
+          assert.equal(new Set(known.values()).size, known.size)
+        }
+      )
+    )
+  })
+
+  test('holds features that are those of metrics once they are scaled', () => {
+    const text = `${'the cat sat on the mat and '.repeat(12)}looked at everything else there was`
+    const features = featuresOf(rowOf(text))
+    const expected = createFeatures()(text)!
+    const length = Math.hypot(...features)
+    for (const [at, value] of expected.entries()) assert.ok(Math.abs(features[at]! / length - value) < 1e-12)
+  })
+
+  test('keeps the direction of features that do not fit into a byte', () => {
+    const text = `${'many '.repeat(3000)}and some more`
+    const features = featuresOf(rowOf(text))
+    assert.equal(Math.max(...features.map(Math.abs)), 127)
+    const expected = createFeatures()(text)!
+    const length = Math.hypot(...features)
+    for (const [at, value] of expected.entries()) assert.ok(Math.abs(features[at]! / length - value) < 0.004)
+  })
+
+  test('is that of what is measured, and empty where nothing is', () => {
+    const none = { words_base64: '', features_base64: '' }
+    const fingerprint = ({ words_base64, features_base64 }: Record<string, unknown>) => ({
+      words_base64,
+      features_base64
+    })
+    const whole = make.generation('g', 'a good answer')
+    assert.notDeepEqual(fingerprint(named('generations', whole)), none)
+    assert.deepEqual(fingerprint(named('generations', { ...whole, error: 'HTTP 500' })), none)
+    assert.deepEqual(fingerprint(rowOf('— …')), none)
+    const sample = make.sample('s', 'a good answer')
+    assert.deepEqual(fingerprint(named('samples.verified', sample)), fingerprint(named('generations', whole)))
+    // The same object, and the same text again.
+    for (const topic of ['training', 'candidates']) assert.deepEqual(fingerprint(named(topic, sample)), none)
+    const human = make.humanSample('h', 'a good answer')
+    assert.deepEqual(fingerprint(named('samples.human', human)), fingerprint(named('generations', whole)))
+  })
 })

@@ -1,0 +1,250 @@
+/** What the views say of cells, generations and collapse, against the functions of metrics and cases known beforehand. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { questions } from '../../../infra/cli/questions.ts'
+import { views } from '../../../infra/cli/views.ts'
+import { createChunkWriter } from '../../../infra/clickhouse/chunks.ts'
+import { migrate } from '../../../infra/clickhouse/migrate.ts'
+import { silentLog } from '../../../infra/log.ts'
+import { topicCoverage } from '../../../metrics/topic-coverage.ts'
+import { topicEntropy } from '../../../metrics/topic-entropy.ts'
+import { store } from '../../../processors/store.ts'
+import type { DiversityStat, Metric } from '../../../schemas/types.ts'
+import { chunkOf } from '../../helpers/chunks.ts'
+import { startEngine } from '../../helpers/engine.ts'
+import { defined } from '../../helpers/measured.ts'
+import * as make from '../../helpers/records.ts'
+
+const engine = await startEngine({ after })
+const warehouse = engine.warehouse()
+const writer = createChunkWriter({
+  warehouse,
+  clusterId: 'c',
+  group: 'store',
+  sink: store,
+  log: silentLog,
+  timeoutMs: 8000
+})
+
+const close = (actual: unknown, expected: number): void =>
+  assert.ok(
+    typeof actual === 'number' && Math.abs(actual - expected) < 1e-9,
+    `${String(actual)} instead of ${expected}`
+  )
+
+/** Accepted samples per cell; the last cell no prompt asks for. */
+const hits = { t1: 8, t2: 1, t3: 3, t4: 0, stray: 2 }
+const asked = ['t1', 't2', 't3', 't4'] as const
+
+let windows = 0
+const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>[]): DiversityStat => ({
+  scope: `d/r/raw/${about.generation ?? ''}/${about.source ?? 'alpha'}`,
+  dataset: 'd',
+  run: 'r',
+  stage: 'raw',
+  source: 'alpha',
+  generation: 1,
+  cell_group: '*',
+  window: windows++,
+  topic: 'generations',
+  slot: 0,
+  from: 0,
+  to: 3,
+  documents: 3,
+  tokens: 20_000,
+  budget: 20_000,
+  partial: false,
+  tokenizer: 'words-1',
+  human_windows: 10,
+  human_missing: 0,
+  created_at: 0,
+  ...about,
+  metrics: metrics.map(metric => ({
+    name: 'types',
+    value: 1,
+    undefined: '',
+    human_mean: 0,
+    human_sd: 1,
+    z: null,
+    ...metric
+  }))
+})
+
+/** A window of a source with distances from human text; those not named are none. */
+const judged = (source: string, zs: Readonly<Record<string, number | null>>): DiversityStat =>
+  window(
+    { source, run: 'judged' },
+    Object.entries({ types: 0, length_mean: 0, ...zs }).map(([name, z]) => ({ name, z }))
+  )
+
+/** Mean of types in windows of each generation. */
+const series = { 1: [100, 110], 2: [80, 90, 100], 4: [50] } as const
+
+before(async () => {
+  await migrate(warehouse, silentLog)
+  const cell = (topic: string) => make.cell({ topic })
+  const prompts = asked.map(topic => make.prompt(`p-${topic}`, { cell: cell(topic), run: 'cells' }))
+  await writer.write(chunkOf('prompts', 0, 0, prompts))
+  const samples = Object.entries(hits).flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, index) =>
+      make.sample(`${topic}-${index}`, `Something about ${topic}.`, { cell: cell(topic), run: 'cells' })
+    )
+  )
+  await writer.write(chunkOf('samples.verified', 0, 0, samples))
+  const trend = Object.entries(series).flatMap(([generation, values]) =>
+    values.map(value =>
+      window({ generation: Number(generation) }, [
+        { value, z: value / 10 - 12 },
+        { name: 'nothing', value: null }
+      ])
+    )
+  )
+  const unseen = [window({ partial: true }, [{ value: 1 }]), window({ generation: null }, [{ value: 1 }])]
+  const cases = [
+    judged('faithful', { tail_types_kept: -1, tail_mass: 0.5, mean_cosine: 1, self_repetition_4: 2.9 }),
+    judged('drifts', { tail_types_kept: -6, tail_mass: -0.4, mtld: 4 }),
+    judged('cold', { tail_types_kept: -9, tail_mass: -5 }),
+    judged('cold', { tail_types_kept: -7, tail_mass: -4 }),
+    judged('narrow', { tail_types_kept: -1, tail_mass: 0, mean_cosine: 8, self_repetition_4: 4 }),
+    judged('templates', { tail_types_kept: 0, tail_mass: 0, mean_cosine: 2, self_repetition_4: 7 }),
+    judged('spectrum', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -0.5 }),
+    judged('spectrum-cold', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -7 }),
+    judged('both', { tail_types_kept: -4, tail_mass: -3.5, self_repetition_4: 12 }),
+    window({ source: 'unknown', run: 'judged' }, [{ name: 'missing_mass', z: null }])
+  ]
+  await writer.write(chunkOf('diversity.stats', 0, 0, [...trend, ...unseen, ...cases]))
+})
+
+test('coverage counts declared cells, hit or not, and says how evenly they are filled', async () => {
+  const found = await warehouse.rows<Record<string, unknown>>(
+    `SELECT topic, declared, hits, under_covered, cells, cells_hit, cells_hit_5, entropy FROM coverage WHERE run = 'cells' ORDER BY topic`
+  )
+  assert.deepEqual(
+    found.map(({ topic, declared, hits: told, under_covered }) => [topic, declared, told, under_covered]),
+    [
+      ['stray', false, 2, false],
+      ['t1', true, 8, false],
+      ['t2', true, 1, true],
+      ['t3', true, 3, false],
+      ['t4', true, 0, true]
+    ]
+  )
+  const declared = asked.map(topic => hits[topic])
+  for (const row of found) {
+    assert.equal(row['cells'], 4)
+    close(row['cells_hit'], defined(topicCoverage(declared, 1)))
+    close(row['cells_hit_5'], defined(topicCoverage(declared, 5)))
+    close(row['entropy'], defined(topicEntropy(declared)))
+  }
+})
+
+test('trends lay a line through the means of the generations', async () => {
+  const found = await warehouse.rows<Record<string, unknown>>(
+    `SELECT generation, windows, mean, z, generations, slope, slope_z, intercept FROM generation_trends
+     WHERE source = 'alpha' ORDER BY generation`
+  )
+  const means = Object.values(series).map(values => values.reduce((a, b) => a + b, 0) / values.length)
+  assert.deepEqual(
+    found.map(({ generation, windows: told, mean }) => [generation, told, mean]),
+    Object.entries(series).map(([generation, values], index) => [
+      Number(generation),
+      values.length,
+      means[index]
+    ])
+  )
+  // Least squares by hand: the covariance over the variance.
+  const xs = Object.keys(series).map(Number)
+  const [x, y] = [xs, means].map(values => values.reduce((a, b) => a + b, 0) / values.length) as [
+    number,
+    number
+  ]
+  const slope =
+    xs.reduce((sum, one, at) => sum + (one - x) * (means[at]! - y), 0) /
+    xs.reduce((sum, one) => sum + (one - x) ** 2, 0)
+  for (const row of found) {
+    assert.equal(row['generations'], 3)
+    close(row['slope'], slope)
+    close(row['slope_z'], slope / 10)
+    close(row['intercept'], y - slope * x)
+  }
+  const [alone] = await warehouse.rows<Record<string, unknown>>(
+    `SELECT slope, sd FROM generation_trends WHERE source = 'both' AND metric = 'types'`
+  )
+  assert.deepEqual(alone, { slope: null, sd: null })
+})
+
+test('diagnosis tells recursion, decoding, narrowing and templates apart', async () => {
+  const found = await warehouse.rows<{
+    source: string
+    windows: number
+    diagnosis: string
+    signs: string[]
+    evidence: string
+    tail_types_z: number | null
+  }>(`SELECT * FROM diagnosis WHERE run = 'judged'`)
+  const told = new Map(found.map(({ source, ...rest }) => [source, rest]))
+  assert.deepEqual(Object.fromEntries([...told].map(([source, { diagnosis }]) => [source, diagnosis])), {
+    faithful: 'none',
+    drifts: 'recursion_drift',
+    cold: 'decoder_bias',
+    narrow: 'mode_narrowing',
+    templates: 'template_filling',
+    spectrum: 'recursion_drift',
+    'spectrum-cold': 'decoder_bias',
+    both: 'template_filling',
+    unknown: 'NO_DATA'
+  })
+  assert.deepEqual(told.get('both')!.signs, ['template_filling', 'decoder_bias'])
+  assert.deepEqual([told.get('cold')!.windows, told.get('cold')!.tail_types_z], [2, -8])
+  assert.match(
+    told.get('drifts')!.evidence,
+    /tail types kept -6 sd from human while tail mass holds at -0\.4/
+  )
+  assert.match(told.get('spectrum')!.evidence, /f1\/N or Heaps beta -6 sd/)
+  assert.equal(told.get('faithful')!.evidence, '')
+  assert.deepEqual([told.get('unknown')!.windows, told.get('unknown')!.signs], [0, []])
+})
+
+test('no view says NaN', async () => {
+  for (const view of views) {
+    const columns = await warehouse.rows<{ name: string }>(
+      `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {view:String} AND type LIKE '%Float64)' OR
+         database = currentDatabase() AND table = {view:String} AND type = 'Float64'`,
+      { params: { view } }
+    )
+    const scalar = columns.filter(({ name }) => name !== 'vector')
+    if (scalar.length === 0) continue
+    const bad = scalar.map(({ name }) => `countIf(NOT isFinite(\`${name}\`)) AS \`${name}\``).join(', ')
+    const [counts] = await warehouse.rows<Record<string, number>>(`SELECT ${bad} FROM ${view}`)
+    assert.deepEqual(
+      Object.entries(counts!).filter(([, count]) => count > 0),
+      [],
+      view
+    )
+  }
+})
+
+test('every question of the page of views is understood', async () => {
+  for (const view of views) {
+    const { sql } = questions[view]
+    assert.match(sql, new RegExp(`\\bFROM ${view}\\b`))
+    await warehouse.rows(sql)
+  }
+})
+
+test('every column of every view can be asked whether it is empty', async () => {
+  // The server reads only the sizes of such columns, and has lost them on the way through some views.
+  const columns = await warehouse.rows<{ view: string; name: string }>(
+    `SELECT table AS view, name FROM system.columns
+     WHERE database = currentDatabase() AND (type = 'String' OR startsWith(type, 'Array') OR startsWith(type, 'Nullable'))`
+  )
+  const failures: string[] = []
+  for (const view of views)
+    for (const { name } of columns.filter(one => one.view === view))
+      for (const condition of [`notEmpty(${name})`, `isNotNull(${name})`, `${name} != ''`])
+        await warehouse.rows(`SELECT count() FROM ${view} WHERE ${condition}`).catch((error: unknown) => {
+          if (/UNKNOWN_IDENTIFIER|NOT_FOUND_COLUMN|LOGICAL_ERROR/.test(String(error)))
+            failures.push(`${view}: ${condition}: ${String(error).slice(0, 400)}`)
+        })
+  assert.deepEqual(failures, [])
+})
