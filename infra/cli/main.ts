@@ -189,6 +189,19 @@ program
     await rebuild(options)
   })
 
+program
+  .command('fold')
+  .description(
+    'sum up the chunks of old records in ClickHouse: fewer rows, the same answers; the store must not run'
+  )
+  .option('--days <days>', 'records of so many last days stay as they are', '7')
+  .addOption(json())
+  .addHelpText('after', '\neverseed rebuild undoes it. Raw rows are never touched.')
+  .action(async (options: { days: string; json?: boolean }) => {
+    const { fold } = await import('./fold.ts')
+    await fold(options)
+  })
+
 const models = program
   .command('models')
   .description('models and what they were trained on, from which the generation of their texts follows')

@@ -89,6 +89,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     lineage: [/--up/, /--down/, /--depth/, /--model/, /--run/, /--dataset/, /--json/],
     rebuild: [/--json/],
     retract: [/<dataset>/, /--reason/, /--file/, /--descendants/, /--yes/, /--dry-run/, /--unseen/, /--json/],
+    fold: [/--days/, /--json/],
     models: [/add/, /list/],
     'models add': [
       /--family/,
@@ -265,6 +266,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['lineage', 'x'],
     ['rebuild'],
     ['retract', 'd', 'x', '--reason', 'y'],
+    ['fold'],
     ['publish', 'human', file, '--dataset', 'd'],
     ['publish', 'human', file, '--recipe', recipe],
     ['publish', 'prompts', file, '--recipe', recipe],
