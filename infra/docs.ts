@@ -1,4 +1,4 @@
-/** What is made from code: the types of the records, the flow in the README, the pages of topics and settings. */
+/** What is made from code: the types of the records, the flow in the README, the pages of topics, settings and views. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { textDocs } from '../metrics/text-docs.ts'
@@ -7,6 +7,7 @@ import { typesSource } from '../schemas/generate.ts'
 import { topics, type Topic } from '../schemas/topics.ts'
 import { environment, legalValues } from './config.ts'
 import { processors, store } from './processors.ts'
+import { viewSections, viewsFile } from './views-page.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -118,12 +119,14 @@ export function generatedFiles(): { path: string; text: string }[] {
   const topicsPage = readFileSync(join(root, 'docs/topics.md'), 'utf8')
   const settingsPage = readFileSync(join(root, 'docs/settings.md'), 'utf8')
   const measurePage = readFileSync(join(root, 'docs/measure.md'), 'utf8')
+  const viewsPage = readFileSync(viewsFile, 'utf8')
   return [
     { path: join(root, 'schemas/types.ts'), text: typesSource() },
     { path: join(root, 'README.md'), text: replaced(readme, 'flow', flow()) },
     { path: join(root, 'docs/topics.md'), text: replaced(topicsPage, 'topics', topicTable()) },
     { path: join(root, 'docs/settings.md'), text: replaced(settingsPage, 'settings', settingsTable()) },
-    { path: join(root, 'docs/measure.md'), text: replaced(measurePage, 'metrics', metricsTable()) }
+    { path: join(root, 'docs/measure.md'), text: replaced(measurePage, 'metrics', metricsTable()) },
+    { path: viewsFile, text: replaced(viewsPage, 'views', viewSections(viewsPage)) }
   ]
 }
 

@@ -16,6 +16,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   memory: async () => (await import('./memory.ts')).memory,
   mix: async () => (await import('./mix.ts')).mix,
   store: async () => (await import('./store.ts')).store,
+  views: async () => (await import('./views.ts')).views,
   versions: async () => (await import('./versions.ts')).versions,
   lineage: async () => (await import('./lineage.ts')).lineage,
   latency: async () => (await import('./latency.ts')).latency,

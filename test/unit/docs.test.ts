@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { test } from 'node:test'
 import { flow, generatedFiles, metricsTable, replaced, settingsTable, topicTable } from '../../infra/docs.ts'
+import { questions } from '../../infra/cli/questions.ts'
+import { views } from '../../infra/cli/views.ts'
 import { environment } from '../../infra/config.ts'
 import { processorNames } from '../../infra/processors.ts'
+import { describedViews, viewSections, viewsFile } from '../../infra/views-page.ts'
 import { glanceKeys, textKeys } from '../../metrics/text-keys.ts'
 import { topics } from '../../schemas/topics.ts'
 
@@ -76,4 +79,33 @@ test('a part without its marks is refused, and the rest of a document stays', ()
     'a\n<!-- x -->\nnew\n<!-- /x -->\nb'
   )
   assert.throws(() => replaced('nothing', 'x', 'new'), /there is no <!-- x -->/)
+})
+
+test('every view has a section with its columns, a question that names it and an answer', () => {
+  const described = describedViews()
+  assert.deepEqual([...described.keys()].toSorted(), [...views].toSorted())
+  const page = readFileSync(viewsFile, 'utf8')
+  for (const view of views) {
+    const { comment, columns } = described.get(view)!
+    assert.ok(comment !== '' && columns.length >= 5, view)
+    const section = page.split(`\n## ${view}\n`)[1]?.split('\n## ')[0]
+    assert.ok(section, `there is a section ${view}`)
+    for (const { name } of columns) assert.ok(section.includes(`\n| \`${name}\` | `), `${view}.${name}`)
+    assert.match(questions[view].sql, new RegExp(`\\bFROM ${view}\\b`))
+    assert.match(
+      section,
+      /<!-- answer \w+ -->\n```text\n[^]+```\n<!-- \/answer -->/,
+      `${view} is answered: npm run answers`
+    )
+  }
+})
+
+test('answers stay when the page is made again, and a later definition of a view is the one described', () => {
+  const sections = viewSections('<!-- answer funnel -->\n```text\nrun\n```\n<!-- /answer -->')
+  assert.ok(sections.includes('<!-- answer funnel -->\n```text\nrun\n```\n<!-- /answer -->'))
+  assert.ok(
+    describedViews()
+      .get('sources')!
+      .columns.some(({ name }) => name === 'redundancy')
+  )
 })
