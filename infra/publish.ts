@@ -12,7 +12,7 @@ import { openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
 import type { OutRecord } from './kafka/record.ts'
 import { recordBytes } from './kafka/waves.ts'
-import { shownRow } from './formats/shapes.ts'
+import { legible, shownRow } from './formats/shapes.ts'
 import { type Defaults, documentOf, type Line, placeOf, promptOf, type Ready } from './lines.ts'
 import { createParents, type Parents } from './parents.ts'
 import type { Signer } from './signer.ts'
@@ -190,7 +190,8 @@ async function publishLines(
         if (topic === human) parents.add(value)
         batch.push(record)
         bytes += size
-      } catch (error) {
+      } catch (cause) {
+        const error = legible(cause)
         // What is wrong with a line is known by its kind; anything else is a mistake of ours and must not pass for one.
         if (!(error instanceof EverseedError || error instanceof EncodeError)) throw error
         report.rejected++

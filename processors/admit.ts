@@ -24,7 +24,7 @@ function generationOf(origin: Provenance['origin'], parents: readonly Parent[]):
 function sampleOf(document: Document, id: string, found: Partial<Provenance>): Sample {
   const { dataset, cell, messages, provenance, metadata } = document
   // What admit says here nobody says before it.
-  const { sibling_of: _, ...rest } = metadata
+  const { sibling_of: _sibling, document_id: _name, ...rest } = metadata
   return {
     id,
     content_hash: id,

@@ -28,11 +28,12 @@ parser.add_argument("--registry", required=True)
 parser.add_argument("--prefix", default="everseed.", help="EVERSEED_PREFIX of the deployment")
 parser.add_argument("--dataset", required=True)
 parser.add_argument("--version", help="stop at the end of this version; without it, go on for ever")
-parser.add_argument("--group", default="training-job", help="who reads: its offsets are where the job goes on")
+parser.add_argument("--group", help="who reads: its offsets are where the job goes on; default: training-DATASET")
 parser.add_argument("--out", required=True, type=pathlib.Path, help="folder for the batches")
 parser.add_argument("--rows", type=int, default=1000, help="rows of a batch")
 parser.add_argument("--seconds", type=float, default=30, help="a batch that is not full is written after so long")
 options = parser.parse_args()
+options.group = options.group or f"training-{options.dataset}"
 
 topic = f"{options.prefix}training"
 deserialize = AvroDeserializer(SchemaRegistryClient({"url": options.registry}))
@@ -56,8 +57,10 @@ def consumer(group, **settings):
     )
 
 
-def version_ends():
-    """Where the version ends, an offset per partition of `training`. The first record of a name is the one that counts."""
+def version_extent():
+    """Where the version ends, an offset per partition of `training`, and the ids before it that left the dataset.
+
+    The first record of a name is the one that counts."""
     reader = consumer(f"{options.group}-versions")
     name = f"{options.prefix}versions"
     partitions = reader.list_topics(name, timeout=30).topics[name].partitions
@@ -71,7 +74,10 @@ def version_ends():
                 raise SystemExit("the versions could not be read")
             if not message.error():
                 if message.key().decode() == wanted:
-                    return dict(enumerate(decoded(message)["offsets"]))
+                    record = decoded(message)
+                    left_out = json.loads(record["manifest"]).get("excluded", {})
+                    gone = {*left_out.get("retracted", []), *left_out.get("displaced", [])}
+                    return dict(enumerate(record["offsets"])), gone
             elif message.error().code() == KafkaError._PARTITION_EOF:
                 left.discard(message.partition())
             else:
@@ -105,7 +111,7 @@ class Batch:
         self.rows = []
 
 
-ends = version_ends() if options.version else None
+ends, gone = version_extent() if options.version else (None, set())
 options.out.mkdir(parents=True, exist_ok=True)
 reader = consumer(options.group, **{"group.instance.id": f"{options.group}-1"})
 # Of every partition this job has: rows that wait, and where the next record lies. All before it are on disk or in the batch.
@@ -158,7 +164,7 @@ try:
             continue
         row = decoded(message)
         following[partition] = message.offset() + 1
-        if row["dataset"] == options.dataset:
+        if row["dataset"] == options.dataset and row["id"] not in gone:
             batches[partition].add(message, row)
             if len(batches[partition].rows) >= options.rows:
                 write(partition)

@@ -289,7 +289,8 @@ try {
   // Help and version end here too; commander has printed what it had to say.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
   if (error instanceof EverseedError) {
-    process.stderr.write(`everseed: ${error.message} [${error.code}]\n`)
+    const { note } = await import('./output.ts')
+    note(`everseed: ${error.message} [${error.code}]`)
     process.exit(errorCodes[error.code].exit)
   }
   process.stderr.write(`everseed: ${(error as Error).stack ?? String(error)}\n`)

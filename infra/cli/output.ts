@@ -27,6 +27,11 @@ function printable(words: string): string {
   )
 }
 
+/** The same for words of several lines. */
+function legibly(words: string): string {
+  return words.replaceAll(/[^\n\t]+/g, printable)
+}
+
 const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 
 /** A cell of tab-separated lines: as in ClickHouse's TSV, a tab or a line's end inside a value is written with a backslash. */
@@ -64,7 +69,7 @@ export function table(
     middle: '  '
   }
   const one = new Table({
-    head: [...head],
+    head: head.map(shown),
     chars: plain,
     style: { head: process.stdout.isTTY ? ['bold'] : [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colAligns: head.map((_, column) =>
@@ -110,7 +115,7 @@ export function printJson(value: unknown): void {
 }
 /** A line of progress, to stderr: stdout is for results. */
 export function note(words: string): void {
-  process.stderr.write(`${words}\n`)
+  process.stderr.write(`${legibly(words)}\n`)
 }
 
 /** A progress bar on a terminal; in a pipe a line every five seconds. */

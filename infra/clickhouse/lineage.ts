@@ -159,7 +159,7 @@ export async function descendantsOf(
            FROM down
            INNER JOIN (
              SELECT id, node FROM threads
-             WHERE relation = 'derives_from' AND dataset = {dataset:String} AND node IN (SELECT id FROM down)
+             WHERE relation IN ('derives_from', 'quotes') AND dataset = {dataset:String} AND node IN (SELECT id FROM down)
            ) AS made ON made.node = down.id
            WHERE down.step < {steps:UInt32}
          )

@@ -22,6 +22,8 @@ export type Facts = {
   /** Rows of the version that were retracted since it was closed. */
   readonly retracted: number
   readonly rows: Readonly<Record<string, number>>
+  /** Rows of the files that people wrote, and nobody else. */
+  readonly human: number
   readonly leftOut: Readonly<Partial<Record<Reason, number>>>
   readonly split: Split
   readonly models: readonly ModelFacts[]
@@ -159,7 +161,8 @@ function limits({ manifest, retracted, repeated, unlicensed, split, models }: Fa
 
 /** The card of an export: the same facts give the same text. */
 export function cardOf(facts: Facts): string {
-  const { version, floor, format, manifest, rows, leftOut, split, validation, models, windows, files } = facts
+  const { version, floor, format, manifest, rows, human, retracted, leftOut } = facts
+  const { split, validation, models, windows, files } = facts
   const name = nameOf(version)
   const { shares } = manifest
   const families = Object.entries(manifest.families).map(([family, number]) => [
@@ -182,7 +185,9 @@ export function cardOf(facts: Facts): string {
       ? 'No validation split was asked for.'
       : `A share of ${validation} was asked for validation. Rows that share an id, a parent, a prompt, quoted words or nearly their text are a family and lie on one side; there are ${count.format(split.families)} families.`,
     left.length === 0
-      ? 'Every row of the version is here.'
+      ? retracted === 0
+        ? 'Every row of the version is here.'
+        : 'Every row of the version is here that was not retracted since.'
       : `Left out, because the format cannot hold them:\n\n${table(
           ['rows', 'reason', 'meaning'],
           left.map(([reason, number]) => [number, `\`${reason}\``, reasons[reason]])
@@ -190,9 +195,15 @@ export function cardOf(facts: Facts): string {
     '## How it was made',
     'everseed: human documents are admitted and split into seed, reference and audit; models answer prompts; answers are deduplicated against everything in the dataset, verified, and measured beside held-out human text; `mix` lays them down beside human text of the seed split so that every prefix of the stream keeps the real share. The generation of a row is computed from its parents and from what its model was trained on.',
     '## Achieved ratios',
+    written === manifest.rows
+      ? 'The files hold the whole version.'
+      : 'The files hold less than the version; what is not said to be of the files is of the version.',
     table(
       ['what', 'value'],
       [
+        ['rows of the files', written],
+        ['human-authored rows of the files', human],
+        ['real share of the files', (human / written).toFixed(3)],
         ['rows', manifest.rows],
         ['human-authored rows', manifest.human],
         ['real share', manifest.real_share?.toFixed(3) ?? '-'],

@@ -88,7 +88,8 @@ const fields = (set: string, source: object, columns: Columns): object[] =>
 
 /** The Croissant description of an export: the same facts give the same text. */
 export function croissantOf(facts: Facts): string {
-  const { version, format, files, rows, manifest } = facts
+  const { version, format, files, rows, human, manifest } = facts
+  const written = Object.values(rows).reduce((sum, one) => sum + one, 0)
   const name = nameOf(version)
   // Of a list of objects in Parquet the library that reads Croissant files finds no field; of JSON lines it does.
   const kind = kindOf(files, ['jsonl', 'parquet'])
@@ -124,7 +125,7 @@ export function croissantOf(facts: Facts): string {
     '@context': context,
     '@type': 'sc:Dataset',
     name,
-    description: `${formats[format].doc} Version ${version.version} of ${version.dataset}: ${manifest.human} of ${manifest.rows} rows written by people, provenance on every row.`,
+    description: `${formats[format].doc} Version ${version.version} of ${version.dataset}: ${human} of ${written} rows written by people, provenance on every row.`,
     conformsTo: 'http://mlcommons.org/croissant/1.0',
     version: `${version.version}.0.0`,
     citeAs: `${name}, sha256:${version.digest}`,

@@ -84,6 +84,7 @@ export async function writeExport(
   const { columns, write } = formats[format]
   const [train, held] = splitNames.map(name => createShards(folder.draft, name, columns, kinds, shard))
   const rows = { train: 0, validation: 0 }
+  let human = 0
   const { subsample } = manifest
   const isSampled = (sample: Sample): boolean =>
     subsample === null || isInSubsample(nameOf(version), subsample.threshold, sample)
@@ -99,6 +100,7 @@ export async function writeExport(
       return
     }
     rows[validates ? 'validation' : 'train']++
+    if (sample.provenance.origin === 'HUMAN_AUTHORED') human++
     ;(validates ? held : train)!.add(row)
   })
   if (again.digest() !== seen.digest())
@@ -126,6 +128,7 @@ export async function writeExport(
     manifest,
     retracted: manifest.rows - seen.rows(),
     rows,
+    human,
     leftOut,
     split,
     models: seen.models(),

@@ -56,7 +56,8 @@ async function begun(
 /** Names of the columns: one that has none is named by its number. */
 function namesOf(cells: readonly string[], check: typeof checkNames): string[] {
   const names = cells.map((cell, index) => (cell.trim() === '' ? `column_${index + 1}` : cell.trim()))
-  const twice = names.find((name, index) => names.indexOf(name) < index)
+  const seen = new Set<string>()
+  const twice = names.find(name => seen.size === seen.add(name).size)
   if (twice !== undefined)
     throw new EverseedError('RECORD_INVALID', `the first row names the column ${twice} twice: rename one`)
   check(names)

@@ -13,9 +13,17 @@ import { checkNames, type Columns } from './shapes.ts'
 
 /** Snappy is hyparquet's own; of the others Node has all but LZ4 and LZO, and Node 20 no Zstandard: no import by name. */
 const compressors: Compressors = {
-  GZIP: page => zlib.gunzipSync(page),
-  BROTLI: page => zlib.brotliDecompressSync(page),
-  ZSTD: page => zlib.zstdDecompressSync(page)
+  GZIP: (page, size) => zlib.gunzipSync(page, bounded(size)),
+  BROTLI: (page, size) => zlib.brotliDecompressSync(page, bounded(size)),
+  ZSTD: (page, size) => zlib.zstdDecompressSync(page, bounded(size))
+}
+
+/** Largest page, bytes; writers make them about 1 MiB. */
+const largestPage = 256 * 1024 * 1024
+
+/** A page is as large as its head says, or the file is broken: some bytes may unpack to more than there is memory. */
+function bounded(size: number): { maxOutputLength: number } {
+  return { maxOutputLength: Math.max(1, Math.min(size, largestPage)) }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -43,6 +43,12 @@ const roles: Readonly<Record<string, string>> = {
 const has = (row: Columns, name: string): boolean => Object.hasOwn(row, name)
 const wrong = (message: string): EverseedError => new EverseedError('RECORD_INVALID', message)
 
+/** What failed on a row; lists in lists without end exhaust whoever writes them as JSON again, and are a mistake of the row's. */
+export function legible(cause: unknown): unknown {
+  if (!(cause instanceof RangeError && cause.message.includes('call stack'))) return cause
+  return new EverseedError('RECORD_INVALID', 'lists and objects are nested too deep', { cause })
+}
+
 /** A value as metadata holds it. */
 export function words(value: unknown): string {
   if (typeof value === 'string') return value

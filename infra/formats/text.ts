@@ -1,6 +1,6 @@
 /** Plain text: a file is a document, and so is every .txt and .md file of a folder, however deep. */
 import { type Dirent, promises as fs } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, sep } from 'node:path'
 import type { Line } from '../lines.ts'
 
 /** A text longer than this many bytes is no document: no topic takes a record of that size. */
@@ -54,13 +54,19 @@ export async function textOf(
 }
 
 /** Why an entry of a folder is no document; undefined: it is one, or a folder to look into. */
-async function problemOf(path: string, entry: Dirent): Promise<string | undefined> {
+async function problemOf(root: string, path: string, entry: Dirent): Promise<string | undefined> {
   if (entry.name.startsWith('.')) return `a hidden ${entry.isDirectory() ? 'folder' : 'file'} is left out`
   if (entry.isDirectory()) return undefined
   // A link is what it leads to; a folder elsewhere may lead back here.
   const found = await fs.stat(path).catch(() => undefined)
   if (!found?.isFile())
     return found?.isDirectory() ? 'a link to a folder is not followed' : 'it is no regular file'
+  if (entry.isSymbolicLink()) {
+    const [home, target] = await Promise.all([fs.realpath(root), fs.realpath(path)])
+    // An archive of somebody else's may point at what was never meant to be published.
+    if (!target.startsWith(home + sep)) return 'a link out of the folder is not followed'
+    if (!isText(target)) return 'a link to neither .txt nor .md'
+  }
   if (!isText(entry.name)) return 'neither .txt nor .md'
   if (found.size > longestText) return `longer than ${longestText / 1024 / 1024} MiB: split the text`
   return undefined
@@ -79,7 +85,7 @@ export async function* textFiles(root: string, base?: string, within = ''): Asyn
   for (const entry of entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))) {
     const file = within + entry.name
     const path = join(root, file)
-    const problem = await problemOf(path, entry)
+    const problem = await problemOf(root, path, entry)
     if (problem !== undefined) yield { number: 1, file, text: '', problem }
     else if (entry.isDirectory()) yield* textFiles(root, base, `${file}/`)
     else {

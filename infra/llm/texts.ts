@@ -15,8 +15,10 @@ const topics: readonly Topic<Sample>[] = [samplesHuman, samplesVerified]
  */
 export function createTexts(deployment: Deployment): Texts {
   const { kafka, config, codec, admin, registry } = deployment
-  /** By dataset/id, and by dataset and the id a publisher gave. */
   const known = new Map<string, number | null>()
+  /** By the ids publishers gave: what they call a text must not pass for another one. */
+  const named = new Map<string, number | null>()
+  const has = (key: string): boolean => known.has(key) || named.has(key)
   /** Offset after what was read, by topic and partition. */
   const read = new Map<string, number>()
   let registered: Promise<unknown> | undefined
@@ -39,7 +41,7 @@ export function createTexts(deployment: Deployment): Texts {
             )
             known.set(`${dataset}/${id}`, provenance.generation)
             const name = metadata['document_id']
-            if (name !== undefined) known.set(`${dataset}/${name}`, provenance.generation)
+            if (name !== undefined) named.set(`${dataset}/${name}`, provenance.generation)
           } catch (error) {
             if (!(error instanceof DecodeError)) throw error
           }
@@ -52,17 +54,17 @@ export function createTexts(deployment: Deployment): Texts {
   return {
     async generation(dataset, ids) {
       const keys = ids.map(id => `${dataset}/${id}`)
-      if (!keys.every(key => known.has(key))) {
+      if (!keys.every(has)) {
         // One after the other; who failed to read does not fail who asks next.
         const turn = reading.then(async () => {
-          if (!keys.every(key => known.has(key))) await more()
+          if (!keys.every(has)) await more()
         })
         reading = turn.catch(() => {})
         await turn
       }
       let newest = 0
       for (const key of keys) {
-        const generation = known.get(key) ?? null
+        const generation = (known.has(key) ? known : named).get(key) ?? null
         if (generation === null) return null
         newest = Math.max(newest, generation)
       }

@@ -1,5 +1,6 @@
 /** The texts of a file or folder. What cannot be measured is told and counted, and all else goes on. */
 import { EverseedError } from '../../schemas/errors.ts'
+import { legible } from '../formats/shapes.ts'
 import { type Reading, rowsOf } from './rows.ts'
 import { type Text, type Wanted, textOf } from './texts.ts'
 
@@ -38,7 +39,8 @@ export async function readTexts(path: string, reader: Reader = {}): Promise<Read
     }
     try {
       texts.push(textOf(value, reader))
-    } catch (error) {
+    } catch (cause) {
+      const error = legible(cause)
       if (!(error instanceof EverseedError)) throw error
       leave(place, error.message)
     }

@@ -200,13 +200,13 @@ test('status shows where the services are and no password of theirs', async () =
     datasets: { dataset: string; rows: number; real_share: number }[]
   }
   const far = await everseed(['status', '--json'])
-  const { processors, datasets, ...parts } = JSON.parse(far.stdout) as Status
+  const { processors, datasets: mixed, ...parts } = JSON.parse(far.stdout) as Status
   assert.deepEqual(parts, expected)
   assert.deepEqual(
-    datasets.map(({ dataset }) => dataset),
+    mixed.map(({ dataset }) => dataset),
     ['d']
   )
-  assert.ok(datasets[0]!.rows > 0 && datasets[0]!.real_share >= 0.5, JSON.stringify(datasets))
+  assert.ok(mixed[0]!.rows > 0 && mixed[0]!.real_share >= 0.5, JSON.stringify(mixed))
   assert.deepEqual(
     processors,
     processorNames.map(name => ({ name, state: 'running', pid: null, lag: 0 })),
@@ -216,7 +216,7 @@ test('status shows where the services are and no password of theirs', async () =
   const near = await runEverseed(['status', '--json'], { cwd: folder, env: { EVERSEED_DATA_DIR: dataDir } })
   assert.equal(near.code, 0, near.stderr)
   const { processors: own, ...same } = JSON.parse(near.stdout) as Status
-  assert.deepEqual(same, { ...expected, datasets })
+  assert.deepEqual(same, { ...expected, datasets: mixed })
   assert.ok(own.every(({ state, pid }) => state === 'running' && pid !== null))
 })
 

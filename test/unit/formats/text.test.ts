@@ -74,13 +74,17 @@ describe('a folder of texts', () => {
     )
   })
 
-  test('goes on behind a file that cannot be read', async t => {
-    const root = folder(t, { 'b.txt': 'b' })
-    // Not even root reads the beginning of its own memory; where there is no such file, the link leads nowhere.
-    symlinkSync('/proc/self/mem', join(root, 'a.txt'))
-    const [secret, open] = await gathered(textFiles(root))
-    assert.match(secret!.problem!, /^it (cannot be read: E|is no regular file)/)
-    assert.equal(open?.columns?.['text'], 'b')
+  test('follows no link out of the folder, nor one that leads nowhere, and goes on behind them', async t => {
+    const elsewhere = folder(t, { 'secret.txt': 'secret' })
+    const root = folder(t, { 'd.txt': 'd' })
+    symlinkSync(join(elsewhere, 'secret.txt'), join(root, 'a.txt'))
+    symlinkSync(join(root, 'nowhere.txt'), join(root, 'b.txt'))
+    symlinkSync(join(root, 'd.txt'), join(root, 'c.txt'))
+    const [secret, nowhere, within, open] = await gathered(textFiles(root))
+    assert.equal(secret!.problem, 'a link out of the folder is not followed')
+    assert.equal(nowhere!.problem, 'it is no regular file')
+    assert.equal(within?.columns?.['text'], 'd')
+    assert.equal(open?.columns?.['text'], 'd')
   })
 })
 
