@@ -3,6 +3,9 @@ import { relative } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 
+/** Files that take as long as this, seconds, are listed at the end: where a suite grows slow is seen before it is too slow. */
+const slowSeconds = 15
+
 /** What became of a phase. */
 export type Outcome = { passed: number; failed: number; skipped: number }
 
@@ -28,14 +31,19 @@ export async function runFiles(
   const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 }
   const unfinished = new Set(files)
   const problems: string[] = []
+  const took: { readonly file: string; readonly seconds: number }[] = []
   const stream = run({ files: [...files], concurrency, timeout: timeoutMs })
   stream.on('test:pass', ({ name, skip }) => {
     if (skip === undefined || skip === false) return
     if (maySkip && !(name in maySkip)) problems.push(`skipped: ${name} (${String(skip)})`)
   })
-  stream.on('test:summary', ({ file, counts }) => {
+  stream.on('test:summary', ({ file, counts, duration_ms: ms }) => {
     // A file sums up when its last test is done; without, its end counts as a test that passed.
-    if (file !== undefined) return void unfinished.delete(file)
+    if (file !== undefined) {
+      unfinished.delete(file)
+      took.push({ file: relative(process.cwd(), file), seconds: Math.round(ms / 1000) })
+      return
+    }
     outcome.passed = counts.passed
     outcome.failed = counts.tests - counts.passed - counts.skipped - counts.todo
     outcome.skipped = counts.skipped + counts.todo
@@ -46,6 +54,9 @@ export async function runFiles(
     report.once('end', resolve)
     report.once('error', reject)
   })
+  const slow = took.filter(({ seconds }) => seconds >= slowSeconds).toSorted((a, b) => b.seconds - a.seconds)
+  if (slow.length > 0)
+    write(`\nslowest:\n${slow.map(({ file, seconds }) => `  ${seconds} s  ${file}\n`).join('')}`)
   for (const file of unfinished)
     problems.push(`${relative(process.cwd(), file)} ended before its tests did, or has none`)
   if (outcome.passed < atLeast)
