@@ -29,9 +29,15 @@ function oldestNode(): string {
   return usable.toSorted(([a], [b]) => a - b)[0]?.[1] ?? process.execPath
 }
 
+/** How this machine reaches its registry. */
+const reaching =
+  /^(NODE_(EXTRA_CA_CERTS|USE_SYSTEM_CA|USE_ENV_PROXY)|npm_config_(registry|cafile|cache|userconfig|noproxy|(https_)?proxy))$/i
+
 /** Without what npm tells the scripts it runs, and where only the chosen Node is found. */
 function environment(node: string): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|EVERSEED_|NODE_|INIT_CWD)/.test(name))
+  const own = Object.entries(process.env).filter(
+    ([name]) => reaching.test(name) || !/^(npm_|EVERSEED_|NODE_|INIT_CWD)/.test(name)
+  )
   return { ...Object.fromEntries(own), PATH: `${join(node, '..')}${delimiter}${process.env['PATH']}` }
 }
 
