@@ -29,7 +29,7 @@ export type Workplace = {
   file(name: string, content: string | Buffer): string
 }
 
-/** A workplace with an `everseed up` of its own. */
+/** A workplace with all processors and a ClickHouse of its own. */
 export type Pipeline = Workplace & { readonly up: Up }
 
 async function workplace(
@@ -52,8 +52,19 @@ async function workplace(
   }
 }
 
+/** Variables that lead to the Kafka and the registry of the shared stack, under a prefix of their own. */
+async function sharedKafka(folder: string): Promise<Record<string, string>> {
+  const { kafka, registry } = await sharedStack()
+  return {
+    EVERSEED_DATA_DIR: join(folder, '.everseed'),
+    EVERSEED_PREFIX: `t${randomBytes(5).toString('hex')}.`,
+    EVERSEED_KAFKA_BROKERS: kafka.brokers.join(','),
+    EVERSEED_REGISTRY_URL: registry.url
+  }
+}
+
 /**
- * Starts a stack with all processors.
+ * Starts all processors and a ClickHouse, as `everseed up` does, on the shared Kafka and registry.
  * @param t `{ after }` of node:test for a file
  * @param extra variables its processes see
  */
@@ -62,7 +73,7 @@ export async function startPipeline(
   extra: Readonly<Record<string, string>> = {}
 ): Promise<Pipeline> {
   const folder = mkdtempSync(join(tmpdir(), 'everseed-test-'))
-  const env = { EVERSEED_DATA_DIR: join(folder, '.everseed') }
+  const env = await sharedKafka(folder)
   const all = { ...bareEnvironment(), ...env, ...extra }
   let up: Up | undefined
   let place: Workplace | undefined
@@ -82,13 +93,7 @@ export async function startPipeline(
  */
 export async function startWorkplace(t: Ending): Promise<Workplace> {
   const folder = mkdtempSync(join(tmpdir(), 'everseed-test-'))
-  const { kafka, registry } = await sharedStack()
-  const env = {
-    EVERSEED_DATA_DIR: join(folder, '.everseed'),
-    EVERSEED_PREFIX: `t${randomBytes(5).toString('hex')}.`,
-    EVERSEED_KAFKA_BROKERS: kafka.brokers.join(','),
-    EVERSEED_REGISTRY_URL: registry.url
-  }
+  const env = await sharedKafka(folder)
   const place = await workplace(folder, env, readConfig(env))
   t.after(async () => {
     await place.deployment.close()
