@@ -71,6 +71,8 @@ export type Tables = {
   /** The last word of an author about a scope, taken back or not. */
   word(scope: string, author: string): Control | undefined
   runs(): IterableIterator<Run>
+  /** Grows whenever a table has changed. */
+  changes(): number
   /** Why a text left the dataset; undefined: it did not. */
   retraction(dataset: string, id: string): Retraction | undefined
   /** A key human text may be signed with. */

@@ -7,7 +7,8 @@ import { control, samplesHuman, samplesVerified, training } from '../schemas/top
 import { defineProcessor, memory, type Output, type Processor } from './contract.ts'
 import { createLane, type Laid, type Lane, nothingLaid } from './mix/lane.ts'
 import { type Input, obstacle, planOf, unwanted, withRow } from './mix/plan.ts'
-import { isOver, taking } from './mix/quota.ts'
+import { isOver, type Offsets, taking } from './mix/quota.ts'
+import { createRest } from './mix/rest.ts'
 import { type Said, shortageOf, wordOf } from './mix/shortage.ts'
 import { createQueues, firstOf, isStarved, type Room } from './mix/waiting.ts'
 import { type Row, rowOf } from './split.ts'
@@ -52,40 +53,34 @@ export const mixer = (room: Room): Processor =>
       const laidOf = (dataset: string, { plan }: Lane): Laid =>
         state.datasets.get(dataset) ?? nothingLaid(plan)
 
-      const here = () => ({ human: position('human'), verified: position('verified') })
+      /** Offsets after everything that is in the queues. */
+      const here = (): Offsets => ({ human: position('human'), verified: position('verified') })
 
-      /** Nothing of any run of the dataset is still on its way here. */
-      const settled = (dataset: string): boolean => {
-        let any = false
-        for (const run of tables.runs()) {
-          if (run.dataset !== dataset) continue
-          any = true
-          if (run.state !== 'ended' || position('verified') < (run.until[samplesVerified.name] ?? 0))
-            return false
-        }
-        return any
-      }
+      const settled = createRest(tables, () => position('verified'))
 
       const left = ({ dataset, id }: Row): boolean => tables.retraction(dataset, id) !== undefined
 
-      /** Lays down what has its place; `budget`: what may be laid at once. */
-      const lay = (dataset: string, lane: Lane, budget: { left: number }): Output[] => {
+      /**
+       * Lays down what has its place; `budget`: what may be laid at once.
+       * @param next a quota that fills up now takes nothing from there on; what waits was before that
+       */
+      const lay = (dataset: string, lane: Lane, budget: { left: number }, next: Offsets): Output[] => {
         const { plan, again } = lane
         const before = laidOf(dataset, lane)
         const outputs: Output[] = []
         let laid = before
         let rest: boolean | undefined
         for (;;) {
-          const next = lane.pick(laid, () => (rest ??= settled(dataset)))
-          if (next === 'repeat') {
+          const choice = lane.pick(laid, () => (rest ??= settled(dataset)))
+          if (choice === 'repeat') {
             const pass = lane.repeat(laid.pass, position('human'))
             if (again.beyond === null && pass) {
               laid = { ...laid, pass }
               queues.refill(again, pass.next, position('human') - 1)
             }
           }
-          if (typeof next === 'string') break
-          const { of, line, sample, bytes } = next
+          if (typeof choice === 'string') break
+          const { of, line, sample, bytes } = choice
           if (bytes > budget.left && budget.left < mostLaid) {
             soon()
             break
@@ -107,7 +102,7 @@ export const mixer = (room: Room): Processor =>
           laid = {
             ...laid,
             pass: { epoch, next: firstOf(again) ?? again.last + 1 },
-            quotas: gone ? laid.quotas : taking(laid.quotas, plan.quotasOf(sample), plan.quotas, here())
+            quotas: gone ? laid.quotas : taking(laid.quotas, plan.quotasOf(sample), plan.quotas, next)
           }
         }
         const waiting = lane.settle(laid.waiting)
@@ -155,12 +150,13 @@ export const mixer = (room: Room): Processor =>
           const { queue } = lane.lineOf(of)
           queues.add(queue, offset, row)
           const count = (laid.waiting[of.key]?.count ?? 0) + 1
+          const next = { ...here(), [input]: offset + 1 }
           state.datasets.stage(dataset, {
             ...laid,
-            waiting: { ...laid.waiting, [of.key]: { count, from: firstOf(queue) } },
-            quotas: taking(laid.quotas, plan.quotasOf(row), plan.quotas, { ...here(), [input]: offset + 1 })
+            waiting: { ...laid.waiting, [of.key]: { count, from: firstOf(queue)! } },
+            quotas: taking(laid.quotas, plan.quotasOf(row), plan.quotas, next)
           })
-          return emit(...lay(dataset, lane, { left: mostLaid }))
+          return emit(...lay(dataset, lane, { left: mostLaid }, next))
         },
         tick() {
           const budget = { left: mostLaid }
@@ -168,7 +164,7 @@ export const mixer = (room: Room): Processor =>
           // What an earlier owner said is taken back by the next one, though nothing of the dataset waits any more.
           for (const [dataset] of state.said.entries()) laneOf(dataset)
           for (const [dataset, lane] of lanes) {
-            const rows = lay(dataset, lane, budget)
+            const rows = lay(dataset, lane, budget, here())
             outputs.push(...rows, ...(rows.length > 0 ? [] : say(dataset, lane)))
           }
           return emit(...outputs)
@@ -177,7 +173,6 @@ export const mixer = (room: Room): Processor =>
           const first: Partial<Record<Input, number>> = {}
           for (const [, { waiting }] of state.datasets.entries()) {
             for (const [key, { from }] of Object.entries(waiting)) {
-              if (from === null) continue
               const input = key.startsWith('verified') ? 'verified' : 'human'
               first[input] = Math.min(first[input] ?? from, from)
             }
@@ -196,8 +191,7 @@ export const mixer = (room: Room): Processor =>
           if (queues.filling === again) return void (of.kind === 'real' && queues.found(again, offset, row))
           const { queue } = lane.lineOf(of)
           if (queues.found(queue, offset, row)) return
-          const from = laid.waiting[of.key]?.from ?? null
-          if (from !== null && offset >= from) queues.add(queue, offset, row)
+          if (offset >= (laid.waiting[of.key]?.from ?? Infinity)) queues.add(queue, offset, row)
         }
       }
     }

@@ -39,6 +39,8 @@ export function createTableStore(now: () => number): TableStore {
   const recipes = new Map<string, { body: string; recipe: Recipe | undefined }>()
   const mixes = new Map<string, { body: string; settings: MixSettings | undefined }>()
 
+  let changes = 0
+
   /** Operator before guard, as long as the word has not expired and was not taken back. */
   const word = (scope: string): Control | undefined => {
     for (const author of ['operator', 'guard']) {
@@ -50,6 +52,7 @@ export function createTableStore(now: () => number): TableStore {
 
   return {
     set(table, key, value) {
+      changes++
       switch (table) {
         case 'control':
           if (value) controls.set(key, value as Control)
@@ -116,6 +119,7 @@ export function createTableStore(now: () => number): TableStore {
     },
     word: (scope, author) => controls.get(`${scope}|${author}`),
     runs: () => runs.values(),
+    changes: () => changes,
     retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
     key: id => keys.get(id)
   }

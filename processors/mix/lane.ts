@@ -12,8 +12,8 @@ export type Pass = { readonly epoch: number; readonly next: number }
 
 /** What is remembered of a dataset in a slot. Waiting samples are read again from there, so they are stored once. */
 export type Laid = Tally & {
-  /** Per class: how many wait, and the offset of the first of them or of one before it; null: none waits. */
-  readonly waiting: Readonly<Record<string, { readonly count: number; readonly from: number | null }>>
+  /** Per class of which any wait: how many, and the offset of the first of them or of one before it. */
+  readonly waiting: Readonly<Record<string, { readonly count: number; readonly from: number }>>
   readonly quotas: readonly Quota[]
   readonly pass: Pass
 }
@@ -156,8 +156,11 @@ export function createLane(plan: Plan, queues: Queues<Input>): Lane {
         line.next = 0
         const before = waiting[of.key]
         const from = firstOf(queue)
-        if (before && (next > 0 || before.from !== from))
-          changed = { ...changed, [of.key]: { count: before.count - next, from } }
+        if (!before || (next === 0 && before.from === from)) continue
+        // What was read again and is not wanted any more was counted: the count says at least whether any waits.
+        const { [of.key]: _, ...others } = changed
+        changed =
+          from === null ? others : { ...others, [of.key]: { count: Math.max(1, before.count - next), from } }
       }
       return changed
     }

@@ -1,9 +1,12 @@
 /** Quotas in rows: a group takes so many, in the order they come, and what comes later is dropped. */
 
+/** Of the inputs. */
+export type Offsets = { readonly human: number; readonly verified: number }
+
 /** What a quota has taken; `full`: offset per input from which on it takes nothing, null: it still does. */
 export type Quota = {
   readonly taken: number
-  readonly full: { readonly human: number; readonly verified: number } | null
+  readonly full: Offsets | null
 }
 
 const empty: Quota = { taken: 0, full: null }
@@ -30,7 +33,7 @@ export function taking(
   quotas: readonly Quota[],
   numbers: readonly number[],
   most: readonly number[],
-  next: { readonly human: number; readonly verified: number }
+  next: Offsets
 ): readonly Quota[] {
   if (numbers.length === 0) return quotas
   return most.map((rows, number) => {

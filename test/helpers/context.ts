@@ -48,6 +48,7 @@ export function fakeTables(): FakeTables {
 /** The tables as a processor sees them. A run's recipe is parsed from its record. */
 function tablesOf({ runs, datasets, models, controls, retractions, keys }: FakeTables): Tables {
   const recipes = new Map<string, Recipe>()
+  let changes = 0
   return {
     run: id => runs.get(id),
     recipe: id => {
@@ -63,6 +64,8 @@ function tablesOf({ runs, datasets, models, controls, retractions, keys }: FakeT
     control: run => controls.get(run),
     word: (scope, author) => controls.get(`${scope}|${author}`),
     runs: () => runs.values(),
+    // A test changes the maps at any time.
+    changes: () => changes++,
     retraction: (dataset, id) => retractions.get(`${dataset}/${id}`),
     key: id => keys.get(id)
   }

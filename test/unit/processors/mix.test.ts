@@ -313,6 +313,7 @@ describe('mix', () => {
         dataset: () => make.dataset('d', { floor: 0.5 }),
         mix: () => parseMix('{}'),
         runs: () => [].values(),
+        changes: () => 0,
         retraction: () => undefined
       },
       log: silentLog,

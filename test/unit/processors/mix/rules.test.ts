@@ -156,6 +156,22 @@ describe('mix: epochs', () => {
     }
   })
 
+  test('a repeated text that fills a quota does not shut out what waits, over a restart', async () => {
+    const tester = await start({ epochs: 2, quota: [{ topic: 'sea', rows: 6 }] }, { floor: 0.7 })
+    people(tester, 'h0', 'h1')
+    answers(tester, 'v0')
+    await tester.settle()
+    assert.equal(rows(tester), 'h0 h1 h0:2 v0')
+    // The sixth row of the quota is laid while the fifth, which waits, is being processed.
+    answers(tester, 'v1')
+    await tester.settle()
+    assert.equal(rows(tester), 'h0 h1 h0:2 v0 h1:2')
+    await tester.restart()
+    tester.feed(samplesHuman, 'h2', person('h2', 'land'))
+    await tester.settle()
+    assert.equal(rows(tester), 'h0 h1 h0:2 v0 h1:2 h2 v1')
+  })
+
   test('nothing is repeated while new human text waits, nor for its own sake', async () => {
     const tester = await start({ epochs: 2, quota: [{ topic: 'dull', share: 0.4 }] })
     people(tester, 'h0')
