@@ -6,6 +6,7 @@ import { defineProcessor, type Output, type Verdict } from './contract.ts'
 import { draw, type Draw } from './draw.ts'
 import { createBudget, Stopped } from './generate/budget.ts'
 import { generationOf } from './generate/generation.ts'
+import { inheritedBy } from './generate/inherited.ts'
 import { createOffline } from './generate/offline.ts'
 import type { Order } from './generate/order.ts'
 import { createPaid } from './generate/paid.ts'
@@ -65,13 +66,6 @@ export const generate = defineProcessor({
       return [out('generated', generation.id, generation), out('journal', id, settled)]
     }
 
-    /** What an answer has of its prompt: what derives from texts of unknown generation is of unknown generation. */
-    const inheritedBy = async ({ dataset, provenance }: Prompt): Promise<number | null> => {
-      const { parent_ids, generation } = provenance
-      if (generation !== null || parent_ids.length === 0) return generation ?? 0
-      return await ports.texts.generation(dataset, parent_ids)
-    }
-
     const park = (prompt: Prompt, reason: string, missing: number): Output => {
       log.warn({ run: prompt.run, prompt: prompt.id, samples: missing }, `parked: ${reason}`)
       return out('parked', prompt.id, { prompt, reason, samples: missing, parked_at: now() })
@@ -112,8 +106,16 @@ export const generate = defineProcessor({
         // At once, not after a while: what waits here holds up every other run of the slot.
         const word = tables.control(prompt.run)
         if (word?.action === 'stop') return emit(park(prompt, `${word.state}: ${word.reason}`, open.length))
-        const inherited = await inheritedBy(prompt)
-        const results = await Promise.allSettled(open.map(index => sample(prompt, inherited, recipe, index)))
+        const inherited = await inheritedBy(prompt, tables, ports.texts)
+        if ('missing' in inherited) {
+          return reject(
+            'parent_unknown',
+            `prompt ${prompt.id} of dataset ${prompt.dataset} names parent ${inherited.missing}, which is neither a human text nor a verified sample there: publish it, or wait until it is verified, then everseed deadletters replay --reason parent_unknown`,
+            open.length
+          )
+        }
+        const { generation } = inherited
+        const results = await Promise.allSettled(open.map(index => sample(prompt, generation, recipe, index)))
         const outputs: Output[] = []
         let stopped = ''
         let missing = 0

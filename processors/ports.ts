@@ -119,10 +119,14 @@ export type Providers = {
 /** The texts of a dataset that were accepted: human ones, and verified answers of models. */
 export type Texts = {
   /**
-   * The newest generation among some of them; null where one is of unknown generation, or not there.
+   * The newest generation among some of them, null where one is of unknown generation; or the first that is not there. Waits a
+   * while for what was published and is still on its way.
    * @param ids as they are known in the topics, or as their publisher gave them
    */
-  generation(dataset: string, ids: readonly string[]): Promise<number | null>
+  generation(
+    dataset: string,
+    ids: readonly string[]
+  ): Promise<{ readonly generation: number | null } | { readonly missing: string }>
 }
 
 /** Human texts a generator may see: the seed split and nothing else. */

@@ -9,7 +9,7 @@ import { readRanges } from '../kafka/reader.ts'
 import { retractedBefore } from '../retractions.ts'
 import { createOffline } from './offline.ts'
 import { createProviders, type ProviderState } from './providers.ts'
-import { createTexts } from './texts.ts'
+import { createTexts, readTexts } from './texts.ts'
 
 /**
  * The seed documents of a range of `samples.human`: the one way human text reaches a generator. What had been retracted
@@ -53,6 +53,6 @@ export function createPorts(
     providers,
     states: () => providers.states(),
     offline: createOffline({ read: (range, at) => readSeed(deployment, range, at), log }),
-    texts: createTexts(deployment)
+    texts: createTexts(readTexts(deployment))
   }
 }

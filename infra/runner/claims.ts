@@ -77,6 +77,9 @@ export function claimProblem(
   }
   const { provenance, attempt } = subject as { provenance?: Provenance; attempt?: number }
   const asked = topic.record === 'Prompt' || topic.record === 'ParkedPrompt'
+  // Both say that it is asked again; who raises one of them alone wants to be believed.
+  if (asked && provenance && attempt !== undefined && attempt !== provenance.attempt)
+    return `provenance: attempt ${provenance.attempt} of the provenance is not the prompt's, ${attempt}`
   // A prompt that is asked again has the number of the answer it repairs.
   if (!provenance || (asked && (attempt ?? 1) > 1)) return ''
   return generationProblem(tables, run, provenance, asked)

@@ -152,7 +152,8 @@ export const generation = (id: string, reply: string, fields: Some<Generation> =
   ...fields
 })
 
-export const prompt = (id: string, fields: Some<Prompt> = {}): Prompt => ({
+/** The provenance says the same of how often it was asked as the prompt, where the prompt says it. */
+export const prompt = (id: string, { provenance: from, ...fields }: Some<Prompt> = {}): Prompt => ({
   id,
   dataset: 'd',
   run: 'r',
@@ -161,7 +162,10 @@ export const prompt = (id: string, fields: Some<Prompt> = {}): Prompt => ({
   samples: 1,
   attempt: 1,
   feedback: null,
-  provenance: humanProvenance({ split: null }),
+  provenance: {
+    ...(from ?? humanProvenance({ split: null })),
+    ...(fields.attempt !== undefined && { attempt: fields.attempt })
+  },
   metadata: {},
   ...fields
 })

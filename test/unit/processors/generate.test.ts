@@ -78,8 +78,10 @@ const never = new Promise<never>(() => {})
 const accepted: Readonly<Record<string, number | null>> = { first: 0, second: 2, x: null }
 const texts: Texts = {
   async generation(_dataset, ids) {
-    const numbers = ids.map(id => accepted[id] ?? null)
-    return numbers.includes(null) ? null : Math.max(...(numbers as number[]))
+    const missing = ids.find(id => !(id in accepted))
+    if (missing !== undefined) return { missing }
+    const numbers = ids.map(id => accepted[id] ?? Number.NaN)
+    return { generation: numbers.some(Number.isNaN) ? null : Math.max(...numbers) }
   }
 }
 const limits = { records: 750, bytes: 1e6, delayMs: 500, retries: 3, retryMs: 1 }
@@ -182,10 +184,12 @@ describe('generate', () => {
   test('the generation number is one more than the model, at least that of the parents, unknown where theirs is', async () => {
     const { providers } = echo()
     const tester = await open(providers, { sources: [{ ...source, trained_generation: 1 }] })
+    // A repair has the number of the answer it repairs, which counted its parents.
     const from = (parent_ids: string[], generation: number | null) => ({
+      attempt: 2,
       provenance: make.humanProvenance({ origin: 'UNKNOWN', parent_ids, generation, split: null, attempt: 2 })
     })
-    ask(tester, make.prompt('a', from([], null)))
+    ask(tester, make.prompt('a', from([], 1)))
     ask(tester, make.prompt('b', from(['x'], 1)))
     ask(tester, make.prompt('c', from(['x'], 5)))
     ask(tester, make.prompt('d', from(['x'], null)))
@@ -195,20 +199,58 @@ describe('generate', () => {
     ask(tester, make.prompt('e', published(['first'])))
     ask(tester, make.prompt('f', published(['first', 'second'], 7)))
     ask(tester, make.prompt('g', published(['first', 'x'])))
-    ask(tester, make.prompt('h', published(['missing'])))
     await tester.settle()
     const numbers = Object.fromEntries(
       made(tester).map(({ provenance }) => [provenance.prompt_id, provenance.generation])
     )
-    assert.deepEqual(numbers, { a: 2, b: 2, c: 5, d: null, e: 2, f: 2, g: null, h: null })
+    assert.deepEqual(numbers, { a: 2, b: 2, c: 5, d: null, e: 2, f: 2, g: null })
   })
 
-  test('a prompt a model wrote lends its own generation, with parents or without', async () => {
+  test('a prompt whose parent is not there is not paid for: a dead letter that accounts for its samples', async () => {
+    const { providers, asked } = echo()
+    const tester = await open(providers)
+    const provenance = make.humanProvenance({
+      origin: 'HUMAN_EDITED',
+      parent_ids: ['first', 'gone'],
+      split: null
+    })
+    ask(tester, make.prompt('p', { samples: 3, provenance }))
+    await tester.settle()
+    assert.deepEqual(asked, [])
+    assert.deepEqual(made(tester), [])
+    const [{ headers } = assert.fail('nothing died')] = tester.read(deadLetters)
+    assert.deepEqual([headers['x-reason'], headers['x-settles']], ['parent_unknown', '3'])
+    assert.match(headers['x-message']!, /^prompt p of dataset d names parent gone, .*deadletters replay/)
+  })
+
+  test('a raised attempt alone makes no claim believed', async () => {
     const { providers } = echo()
     const tester = await open(providers)
-    ask(tester, make.prompt('p', { provenance: make.provenance({ generation: 4 }) }))
+    const provenance = make.humanProvenance({ origin: 'UNKNOWN', generation: 7, split: null, attempt: 2 })
+    ask(tester, make.prompt('p', { provenance }))
     await tester.settle()
-    assert.equal(made(tester)[0]?.provenance.generation, 4)
+    assert.deepEqual(made(tester), [])
+    const [{ headers } = assert.fail('nothing died')] = tester.read(deadLetters)
+    assert.equal(headers['x-reason'], 'provenance')
+    assert.match(headers['x-message']!, /attempt 2 of the provenance/)
+  })
+
+  test('a prompt a model wrote lends the newest of its own generation, its model and its parents', async () => {
+    const { providers } = echo()
+    const tester = await open(providers)
+    tester.table('models', 'writer@1', { id: 'writer', revision: '1', generation: 2 })
+    const asked = async (fields: object): Promise<number | null | undefined> => {
+      const id = `p${made(tester).length}`
+      ask(tester, make.prompt(id, { provenance: make.provenance({ model_id: 'elsewhere', ...fields }) }))
+      await tester.settle()
+      return made(tester).find(({ provenance }) => provenance.prompt_id === id)?.provenance.generation
+    }
+    assert.equal(await asked({ generation: 4 }), 4)
+    assert.equal(await asked({ generation: 4, parent_ids: ['second'] }), 4)
+    assert.equal(await asked({ generation: 1, parent_ids: ['second'] }), 2)
+    assert.equal(await asked({ generation: 4, parent_ids: ['x'] }), null)
+    assert.equal(await asked({ generation: null, model_id: 'writer' }), 3)
+    assert.equal(await asked({ generation: null }), null, 'nobody knows what that model was trained on')
   })
 
   test("a model's generation is what the run's own recipe says, unknown where it is known to be unknown", async () => {

@@ -515,7 +515,12 @@ describe('the generation of a prompt', () => {
     ]
     const records = claims.map((fields, offset) => {
       const provenance = make.humanProvenance({ split: null, ...fields })
-      return raw(prompts, offset, `p${offset}`, make.prompt(`p${offset}`, { provenance }))
+      return raw(
+        prompts,
+        offset,
+        `p${offset}`,
+        make.prompt(`p${offset}`, { attempt: provenance.attempt, provenance })
+      )
     })
     slot.push('prompts', records, records.length)
     await until(() => slot.idle)
