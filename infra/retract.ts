@@ -173,24 +173,21 @@ export async function planRetraction(
   }
 }
 
-const keyOf = (dataset: string): string => `dataset:${dataset}|guard`
+/** Whose word it is: the guard has its own about the same dataset. */
+const author = 'retract'
+const keyOf = (dataset: string): string => `dataset:${dataset}|${author}`
 
-/** Evidence by which a word about a dataset is known as one about retractions. */
-type Evidence = { readonly retracted?: number }
-
-/** What the guard is told of a dataset whose next version would be below the floor; its own stop is not overridden. */
+/** What everybody is told of a dataset whose next version would be below the floor. */
 async function warn(deployment: Deployment, { dataset, rows, after, floor }: Plan): Promise<void> {
   const { missing, human } = after
-  const before = (await readTable(deployment, control)).get(keyOf(dataset))
-  if (before?.action === 'stop') return
   const evidence = { retracted: rows, rows: after.rows, human, missing, floor }
   const word: Control = {
     scope: `dataset:${dataset}`,
-    author: 'guard',
+    author,
     action: 'warn',
     state: 'WARNING',
     reason: `after a retraction ${missing} human rows are missing to hold the floor of ${floor}: no version is closed until they are there`,
-    evidence: JSON.stringify(evidence satisfies Evidence),
+    evidence: JSON.stringify(evidence),
     temperature_delta: null,
     expires_at: null,
     created_at: microseconds()
@@ -201,7 +198,7 @@ async function warn(deployment: Deployment, { dataset, rows, after, floor }: Pla
 /** Takes the word about retractions back: a version was closed, so no human rows are missing. */
 export async function calm(deployment: Deployment, dataset: string): Promise<void> {
   const word = (await readTable(deployment, control)).get(keyOf(dataset))
-  if (word?.action !== 'warn' || (JSON.parse(word.evidence) as Evidence).retracted === undefined) return
+  if (word?.action !== 'warn') return
   const nothing = {
     action: 'none',
     state: 'CONTINUE',
@@ -218,14 +215,9 @@ const batch = 1000
 
 /**
  * Does what a plan says. Again, after an interruption: what is retracted stays as it was retracted first.
- * @param author who retracts
+ * @param by who retracts
  */
-export async function retract(
-  deployment: Deployment,
-  plan: Plan,
-  reason: string,
-  author: string
-): Promise<void> {
+export async function retract(deployment: Deployment, plan: Plan, reason: string, by: string): Promise<void> {
   const { dataset, entries, after } = plan
   if (after.missing > 0) await warn(deployment, plan)
   for (let from = 0; from < entries.length; from += batch) {
@@ -238,7 +230,7 @@ export async function retract(
         reason,
         ancestor,
         content_hash: '',
-        author,
+        author: by,
         created_at: microseconds()
       }
     ])

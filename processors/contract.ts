@@ -64,7 +64,7 @@ export type Tables = {
   /** A revision of a model; without one the newest. */
   model(id: string, revision?: string): Model | undefined
   /**
-   * The word in force for a run: operator before guard until it expires; wider scopes after narrower, and a warning after
+   * The word in force for a run: operator before guard before retract until it expires; wider scopes after narrower, and a warning after
    * words that say whether to go on.
    */
   control(run: string): Control | undefined

@@ -25,6 +25,9 @@ function jsonOf(text: string): unknown {
   }
 }
 
+/** Whose words are heard, the first of them first; `retract` only ever warns. */
+const heard = ['operator', 'guard', 'retract'] as const
+
 /**
  * @param now Unix time in microseconds, for words that expire
  */
@@ -41,9 +44,9 @@ export function createTableStore(now: () => number): TableStore {
 
   let changes = 0
 
-  /** Operator before guard, as long as the word has not expired and was not taken back. */
+  /** As long as it has not expired and was not taken back. */
   const word = (scope: string): Control | undefined => {
-    for (const author of ['operator', 'guard']) {
+    for (const author of heard) {
       const one = controls.get(`${scope}|${author}`)
       if (one && one.action !== 'none' && (one.expires_at === null || one.expires_at > now())) return one
     }

@@ -13,6 +13,16 @@ export type ShortageWatch = {
   stopsOf(dataset: string, runs: readonly Run[]): MixStop[]
 }
 
+/** Samples that wait as a word tells; 0 where it does not: anybody may write into the table. */
+function waitingIn(evidence: string): number {
+  try {
+    const { waiting } = JSON.parse(evidence) as { waiting?: unknown }
+    return typeof waiting === 'number' ? waiting : 0
+  } catch {
+    return 0
+  }
+}
+
 /**
  * @param now Unix time in microseconds
  */
@@ -37,7 +47,7 @@ export function createShortageWatch(tables: Tables, now: () => number, log: Log)
     stopsOf(dataset, runs) {
       const word = tables.word(`dataset:${dataset}`, 'mix')
       if (word?.action !== 'warn') return []
-      const { waiting } = JSON.parse(word.evidence) as { waiting: number }
+      const waiting = waitingIn(word.evidence)
       return runs.flatMap(({ id, state }) => {
         const most = tables.recipe(id)?.budget.waiting
         return most !== undefined && waiting > most && state !== 'ended'

@@ -254,7 +254,7 @@ test('verify finds out a version that leaves out what nobody retracted', async (
   assert.match(wrong, /digest of its rows is/)
 })
 
-test('a floor that breaks is told before and to the guard; no version is closed until human rows are there', async () => {
+test('a floor that breaks is told before and in control; no version is closed until human rows are there', async () => {
   const file = place.file('ids.txt', '# a poisoned source\nh2\n\nh3\nh4\n')
   const plan = await told('retract', 'd', '--file', file, '--reason', 'poisoned', '--yes')
   assert.match(plan, /after: {2}2 rows, 0 of them human, real share 0\.000, 2 human rows too few\n/)
@@ -263,7 +263,7 @@ test('a floor that breaks is told before and to the guard; no version is closed 
     /breaks the floor of 0\.5: no version of d can be closed until 2 human rows more are laid down/
   )
   const word = async () =>
-    (await readAll(deployment, topics.control)).findLast(({ key }) => String(key) === 'dataset:d|guard')
+    (await readAll(deployment, topics.control)).findLast(({ key }) => String(key) === 'dataset:d|retract')
       ?.decoded
   const said = await word()
   assert.deepEqual([said?.action, said?.state], ['warn', 'WARNING'])

@@ -428,6 +428,18 @@ describe('guard: what the mixer lacks', () => {
     )
   })
 
+  test('stops nothing by evidence that is none', async () => {
+    const tester = await opened(guard, { run: make.run('r', { budget: { waiting: 5 } }) })
+    for (const evidence of ['', 'null', '{"waiting":', '{"waiting":"many"}', '[]']) {
+      says(tester, said(9, { evidence }))
+      await tester.tick()
+    }
+    assert.deepEqual(new Set(heard(tester).map(([key]) => key)), new Set(['dataset:d|guard']))
+    says(tester, said(9))
+    await tester.tick()
+    assert.equal(heard(tester).at(-1)?.[0], 'run:r|guard')
+  })
+
   test('is nothing where another word of the guard stands, when it is taken back', async () => {
     const tester = await opened(guard)
     tester.table('control', 'dataset:d|guard', said(0, { author: 'guard', state: 'STOP_COLLAPSE' }))

@@ -65,6 +65,15 @@ describe('the word about a run', () => {
     assert.equal(tables.word('dataset:d', 'mix'), undefined)
   })
 
+  test('of a retraction is heard where the guard has nothing to say, and what it takes back is its own', () => {
+    const retraction = word('dataset:d', 'retract', { action: 'warn', state: 'WARNING' })
+    assert.equal(said(retraction), 'WARNING')
+    assert.equal(said(retraction, word('dataset:d', 'guard')), 'dataset:d by guard')
+    const { tables } = store(word('dataset:d', 'guard'), retraction)
+    tables.set('control', ...word('dataset:d', 'retract', { action: 'none' }))
+    assert.equal(tables.control('r')?.state, 'dataset:d by guard')
+  })
+
   test('about a run nobody knows can only be for everybody', () => {
     const { tables } = store(word('*', 'operator'))
     assert.equal(tables.control('unknown')?.state, '* by operator')
