@@ -1,6 +1,6 @@
 /** The door of a slot: whether a record may be processed at all, and whether here. */
 import type { Tables } from '../../processors/contract.ts'
-import { slotOf } from '../../schemas/identity.ts'
+import { sha128, slotOf } from '../../schemas/identity.ts'
 import { isClaimed, type ProvenanceOf, provenanceViolations } from '../../schemas/provenance.ts'
 import { samplesHuman, training, type Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
@@ -55,7 +55,7 @@ export type Door = {
   /**
    * What keeps a record out, as `reason: words`; empty when nothing does. Answers at once unless a name is in no table:
    * then the tables are first brought up to what was written by now. A key that is in none keeps nothing out, but who was
-   * listed a moment ago must be known.
+   * listed a moment ago must be known; it is looked for once a second, not for each of the documents signed with it.
    */
   problem(topic: Topic, value: Fields): string | Promise<string>
   /** The record as a processor may see it. */
@@ -64,20 +64,34 @@ export type Door = {
   homeOf(topic: Topic, value: Fields): number
 }
 
+/** How long a key that is in no table is not looked for again, milliseconds, and how many such keys are remembered. */
+const unlistedMs = 1000
+const mostUnlisted = 1000
+
 /**
  * @param tables the tables; `refresh` resolves once they hold what had been written when it was called
  * @param slot the slot behind the door
  * @param partitions partitions of the data topics
+ * @param now milliseconds of any clock that goes on
  */
 export function createDoor(
   tables: Tables & { refresh(): Promise<void> },
   slot: number,
-  partitions: number
+  partitions: number,
+  now: () => number = () => performance.now()
 ): Door {
+  /** When a key was last looked for in vain. */
+  const unlisted = new Map<string, number>()
   const missingDataset = (name: unknown): boolean => typeof name === 'string' && !tables.dataset(name)
   const missingKey = (topic: Topic, value: Fields): boolean => {
     const { signed_by } = topic.record === 'Document' ? (value as { provenance: Provenance }).provenance : {}
-    return typeof signed_by === 'string' && !tables.key(signed_by)
+    if (typeof signed_by !== 'string' || tables.key(signed_by)) return false
+    // A name may be as long as a record.
+    const name = sha128(signed_by)
+    if (now() - (unlisted.get(name) ?? -Infinity) < unlistedMs) return false
+    if (unlisted.size >= mostUnlisted) unlisted.clear()
+    unlisted.set(name, now())
+    return true
   }
   const missingRun = (id: unknown): boolean => typeof id === 'string' && id !== '' && !tables.run(id)
 

@@ -5,7 +5,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
 import { DecodeError, EncodeError } from '../codec.ts'
 import type { OutRecord, RawRecord } from '../kafka/record.ts'
-import { fits, recordBytes } from '../kafka/waves.ts'
+import { recordBytes } from '../kafka/waves.ts'
 import { within } from './deadline.ts'
 import { type Death, deadLetter, deadLetterHeaders } from './deadletter.ts'
 import { createDoor, subjectOf } from './door.ts'
@@ -179,17 +179,16 @@ export function createHandler(
         return bury(raw, { reason: reason!, message: problem, settles: 0, run, errorClass: 'Refused' })
       }
       const home = door.homeOf(input.topic, fields)
+      // Of everybody who reads the topic one forwards, untouched; the others meet the record again in its slot.
+      if (home !== slot && input.topic.forwardedBy !== processor.name) return noOutputs
+      if (isTooLarge(raw, input.topic)) {
+        const message = `${recordBytes(raw)} bytes, once they are not compressed, are more than the ${input.topic.maxBytes} that ${raw.topic} takes: make it smaller`
+        return bury(raw, { reason: 'too_large', message, settles: 0, run, errorClass: 'Refused' })
+      }
       if (home !== slot) {
-        // Of everybody who reads the topic one forwards, untouched; the others meet the record again in its slot.
-        if (input.topic.forwardedBy !== processor.name) return noOutputs
         const { topic, key, value: bytes, headers } = raw
-        const forwarded = { topic, partition: home, key, value: bytes, headers }
-        if (!fits(forwarded, input.topic)) {
-          const message = `${recordBytes(forwarded)} bytes, once they are not compressed, are more than ${topic} takes: publish it to partition ${home}, or make it smaller`
-          return bury(raw, { reason: 'too_large', message, settles: 0, run, errorClass: 'Refused' })
-        }
         metrics.count('forwarded', '')
-        return [forwarded]
+        return [{ topic, partition: home, key, value: bytes, headers }]
       }
       return process(raw, recordOf(raw, input.name, door.shown(input.topic, fields)), run)
     }
@@ -222,7 +221,7 @@ export function createHandler(
     const see = (value: unknown): void | Promise<void> => {
       const fields = value as Record<string, unknown>
       const letIn = (problem: string): void => {
-        if (problem === '' && door.homeOf(topic, fields) === slot)
+        if (problem === '' && door.homeOf(topic, fields) === slot && !isTooLarge(raw, topic))
           instance.replay?.(recordOf(raw, name, door.shown(topic, fields)))
       }
       const problem = ask(raw, () => door.problem(topic, fields))
@@ -251,6 +250,14 @@ export function createHandler(
   }
 
   return { handle: timed, replay: raw => inTime(raw, replay(raw)) }
+}
+
+/**
+ * Whether a record, which its producer may have compressed, is larger than its topic says: what it becomes in the next
+ * topic, perhaps when another record is processed, could not be written.
+ */
+function isTooLarge(raw: RawRecord, { record, maxBytes }: Topic): boolean {
+  return record !== null && recordBytes(raw) > maxBytes
 }
 
 function recordOf({ key, offset }: RawRecord, input: string, value: unknown): InputRecord {

@@ -25,3 +25,22 @@ test('a key that was listed a moment ago is known when its first document comes;
   assert.equal(await door.problem(human, signed(document('x'), 'stranger')), '')
   assert.equal(refreshed, 2)
 })
+
+test('a strange key is looked for once a second, however many documents are signed with it', async () => {
+  const store = createTableStore(standing)
+  store.set('datasets', 'd', make.dataset('d'))
+  let refreshed = 0
+  let time = 0
+  const refresh = async (): Promise<void> => void refreshed++
+  const door = createDoor({ ...store, refresh }, 0, 4, () => time)
+  const strange = (id: string): string | Promise<string> => door.problem(human, signed(document('x'), id))
+  for (let index = 0; index < 50; index++) assert.equal(await strange('stranger'), '')
+  assert.equal(refreshed, 1)
+  await strange('other')
+  assert.equal(refreshed, 2)
+  time = 1000
+  for (let index = 0; index < 50; index++) await strange('stranger')
+  assert.equal(refreshed, 3)
+  store.set('keys', 'stranger', listed())
+  assert.equal(strange('stranger'), '')
+})

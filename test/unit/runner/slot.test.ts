@@ -11,6 +11,7 @@ import {
   prompts,
   samplesHuman,
   samplesVerified,
+  training,
   stateTopic
 } from '../../../schemas/topics.ts'
 import type { Provenance, Sample } from '../../../schemas/types.ts'
@@ -463,10 +464,45 @@ describe('records outside their slot', () => {
     assert.deepEqual(more, [])
     assert.equal(letter?.topic, deadLetters.name)
     assert.equal(letter?.headers?.['x-reason'], 'too_large')
-    assert.match(
-      String(letter?.headers?.['x-message']),
-      /more than prompts takes: publish it to partition \d/
+    assert.match(String(letter?.headers?.['x-message']), /more than the 8388608 that prompts takes/)
+  })
+
+  test('that large are buried in their slot too, and not shown again by a restart', async () => {
+    const seen: string[] = []
+    const taker = defineProcessor({
+      name: 'mix',
+      doc: 'takes answers',
+      inputs: { verified: samplesVerified },
+      outputs: { laid: training },
+      drops: [],
+      state: {},
+      create: ({ out, emit }) => ({
+        process: ({ value }) => emit(out('laid', value.id, value)),
+        replayFrom: () => ({ verified: 0 }),
+        replay: ({ value }) => void seen.push(value.id)
+      })
+    })
+    const { slot, raw, commits, values } = await openSlot(taker)
+    const large = sample('large', 'x'.repeat(samplesVerified.maxBytes))
+    const records = [
+      raw(samplesVerified, 0, 'large', large),
+      raw(samplesVerified, 1, 'a', sample('a')),
+      raw(samplesVerified, 2, 'b', sample('b'))
+    ]
+    slot.push(samplesVerified.name, records, 3)
+    await until(() => slot.idle)
+    assert.deepEqual(idsOf(values(training)), ['a', 'b'])
+    const letters = commits.flatMap(({ records: all }) =>
+      all.filter(({ topic }) => topic === deadLetters.name)
     )
+    assert.deepEqual(
+      letters.map(({ headers }) => headers?.['x-reason']),
+      ['too_large']
+    )
+    const again = await openSlot(taker, { from: { [samplesVerified.name]: 2 } })
+    again.slot.push(samplesVerified.name, records, 3)
+    await until(() => again.slot.idle)
+    assert.deepEqual(seen, ['a'])
   })
 
   test('are left to it by everybody else', async () => {
