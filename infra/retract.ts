@@ -1,5 +1,4 @@
 /** Takes texts out of the versions that are closed from now on, after saying what that does. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../schemas/errors.ts'
 import { control, generations, retractions, samplesHuman, training } from '../schemas/topics.ts'
 import type { Control, Dataset, Retraction } from '../schemas/types.ts'
@@ -15,6 +14,7 @@ import { type Deployment, microseconds } from './deployment.ts'
 import { sees } from './llm/offline.ts'
 import { store } from './processors.ts'
 import { retractionsOf } from './retractions.ts'
+import { untilNone } from './patience.ts'
 import { readTable, writeTable } from './tables.ts'
 import { createCut, type Cut, missingHuman } from './versions/cut.ts'
 import { countsAsReal, enforcedFloor } from './versions/manifest.ts'
@@ -56,22 +56,20 @@ export type Plan = {
   readonly models: readonly string[] | null
 }
 
-/** How long descendants are waited for that the store has not written yet, milliseconds. */
+/** How long the store may stand still while descendants are waited for that it has not written yet, milliseconds. */
 const patienceMs = 60_000
 
-/** Descendants are found in ClickHouse: only once everything that was made is there is none of them missing. */
+/** Descendants are found in ClickHouse: only once everything that was made by now is there is none of them missing. */
 async function storeCaughtUp({ admin }: Deployment): Promise<void> {
-  const deadline = performance.now() + patienceMs
-  for (;;) {
-    const lag = await admin.lag(store.name, [samplesHuman.name, generations.name])
-    if (lag === 0) return
-    if (performance.now() > deadline)
-      throw new EverseedError(
+  const ranges = (await Promise.all([samplesHuman.name, generations.name].map(admin.ranges))).flat()
+  await untilNone(() => admin.lagIn(store.name, ranges), {
+    patienceMs,
+    stalled: lag =>
+      new EverseedError(
         'TIMEOUT',
         `the store is ${lag} records behind, and what it has not written could descend from these texts: let it catch up (everseed status) and retract again`
       )
-    await sleep(200)
-  }
+  })
 }
 
 const standing = (cut: Cut, floor: number): Standing => {

@@ -194,9 +194,11 @@ function warn(dataset: Dataset): void {
 /** Milliseconds admit may stand still while offline models wait for what was published, to be fitted on it. */
 const admitMs = 120_000
 
-/** Resolves when admit has taken in every published document. */
+/** Resolves when admit has taken in every document that was published by now. */
 export async function admitted(deployment: Deployment): Promise<void> {
-  await untilNone(() => deployment.admin.lag('admit', [humanTopic.name]), {
+  const { admin } = deployment
+  const published = await admin.ranges(humanTopic.name)
+  await untilNone(() => admin.lagIn('admit', published), {
     patienceMs: admitMs,
     waiting: () => note('waiting for admit to take the human documents in …'),
     stalled: lag =>

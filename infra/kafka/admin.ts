@@ -41,6 +41,8 @@ export type ClusterAdmin = {
    * counts until the group has committed past it, which processors do about a second after the last record.
    */
   lag(group: string, topics: readonly string[]): Promise<number>
+  /** The same of some ranges: what was there at a moment, whatever comes meanwhile. */
+  lagIn(group: string, ranges: readonly Range[]): Promise<number>
   clusterId(): Promise<string>
   /** How long groups without members keep their offsets, as the brokers say. */
   offsetsRetentionMinutes(): Promise<number | undefined>
@@ -329,14 +331,14 @@ export async function createAdmin(
     },
 
     async lag(group, topics) {
-      const committed = await access.committed(group, topics)
+      return await access.lagIn(group, (await Promise.all(topics.map(access.ranges))).flat())
+    },
+
+    async lagIn(group, ranges) {
+      const committed = await access.committed(group, [...new Set(ranges.map(({ topic }) => topic))])
       let lag = 0
-      for (const topic of topics) {
-        const ends = await access.offsets(topic)
-        for (const [partition, { low, high }] of ends.entries()) {
-          lag += Math.max(0, high - Math.max(low, committed.get(topic)?.get(partition)?.offset ?? low))
-        }
-      }
+      for (const { topic, partition, from, to } of ranges)
+        lag += Math.max(0, to - Math.max(from, committed.get(topic)?.get(partition)?.offset ?? from))
       return lag
     },
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -125,6 +125,16 @@ async function until(what: string, condition: () => Promise<boolean>, timeoutMs:
       throw new Error(`${what} did not happen in ${timeoutMs / 1000} s`, { cause: last })
     await sleep(100)
   }
+}
+
+/** The last lines of the logs of some processes. */
+function logsOf(dataDir: string, names: Iterable<string>): string {
+  return [...names]
+    .map(name => {
+      const file = join(dataDir, 'logs', `${name}.log`)
+      return existsSync(file) ? `${name}:\n${readFileSync(file, 'utf8').slice(-4000)}` : `${name}: no log`
+    })
+    .join('\n')
 }
 
 /** Prompts that a paid model answers with five million characters, whatever it was asked for. */
@@ -393,7 +403,16 @@ export async function runChaos(options: {
           'a target that runs',
           async () => (next = left.findIndex(({ target }) => pidOf(target) !== null)) >= 0,
           120_000
-        )
+        ).catch((error: unknown) => {
+          const targets = new Set(left.map(({ target }) => target))
+          const states = running.states().filter(({ name }) => targets.has(name))
+          throw new Error(
+            `of ${JSON.stringify(left)}: ${JSON.stringify(states)}\n${logsOf(dataDir, targets)}`,
+            {
+              cause: error
+            }
+          )
+        })
         const [{ kind, target, afterMs }] = left.splice(next, 1) as [Fault]
         await sleep(afterMs)
         const pid = pidOf(target)
