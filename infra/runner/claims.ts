@@ -44,6 +44,14 @@ function generationProblem(
     : `generation_claimed: generation ${generation} of a text of ${model_id}, which writes generation ${least} or later. It is computed, never declared`
 }
 
+/** Whether an answer is by a model its run asks: what another one wrote comes by its own run, where it is known. */
+function modelProblem(tables: Tables, run: string, { origin, model_id }: Provenance): string {
+  if (origin !== 'SYNTHETIC') return ''
+  const sources = tables.recipe(run)?.sources
+  if (!sources || sources.some(({ model }) => model === model_id)) return ''
+  return `foreign_model: run ${run} does not ask ${model_id ?? '(no model)'}: its recipe names ${sources.map(({ model }) => model).join(', ')}`
+}
+
 /** Whether a call is the one its run, prompt, attempt and sample name. */
 function callProblem({ id, run, request_id, provenance }: Generation): string {
   const { prompt_id, attempt, sample_index } = provenance
@@ -82,5 +90,6 @@ export function claimProblem(
     return `provenance: attempt ${provenance.attempt} of the provenance is not the prompt's, ${attempt}`
   // A prompt that is asked again has the number of the answer it repairs.
   if (!provenance || (asked && (attempt ?? 1) > 1)) return ''
-  return generationProblem(tables, run, provenance, asked)
+  const foreign = asked ? '' : modelProblem(tables, run, provenance)
+  return foreign === '' ? generationProblem(tables, run, provenance, asked) : foreign
 }

@@ -5,13 +5,15 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
 import { DecodeError, EncodeError } from '../codec.ts'
 import type { OutRecord, RawRecord } from '../kafka/record.ts'
-import { recordBytes } from '../kafka/waves.ts'
+import { fits, recordBytes } from '../kafka/waves.ts'
 import { within } from './deadline.ts'
 import { type Death, deadLetter, deadLetterHeaders } from './deadletter.ts'
 import { createDoor, subjectOf } from './door.ts'
 import type { Encoder } from './encoder.ts'
 import type { Limits, SlotOptions } from './slot-contract.ts'
 import type { Memory } from './state.ts'
+
+const noHeaders = {}
 
 /** Nothing to write. */
 export const noOutputs: readonly OutRecord[] = []
@@ -256,8 +258,10 @@ export function createHandler(
  * Whether a record, which its producer may have compressed, is larger than its topic says: what it becomes in the next
  * topic, perhaps when another record is processed, could not be written.
  */
-function isTooLarge(raw: RawRecord, { record, maxBytes }: Topic): boolean {
-  return record !== null && recordBytes(raw) > maxBytes
+function isTooLarge(raw: RawRecord, topic: Topic): boolean {
+  if (topic.record === null) return false
+  // Headers go no further; but where a record is forwarded they go with it, and there is room for some.
+  return recordBytes({ ...raw, headers: noHeaders }) > topic.maxBytes || !fits(raw, topic)
 }
 
 function recordOf({ key, offset }: RawRecord, input: string, value: unknown): InputRecord {

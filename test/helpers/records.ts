@@ -185,6 +185,11 @@ export const dataset = (name: string, fields: Some<Dataset> = {}): Dataset => ({
   ...fields
 })
 
+/** A recipe's sources that are called as their models are. */
+export const asking = (...models: string[]): object => ({
+  sources: models.map(model => ({ name: model, provider: 'offline', model, family: model }))
+})
+
 /** @param recipe what differs from a recipe with one offline source */
 export const run = (id: string, recipe: object = {}, fields: Some<Run> = {}): Run => {
   const source = { name: 'alpha', provider: 'offline', model: 'alpha', family: 'a' }

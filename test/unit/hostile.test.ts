@@ -293,6 +293,26 @@ const cases: readonly Case[] = [
     ]
   },
   {
+    what: 'an answer of a model its run does not ask',
+    record: [
+      deduplicate,
+      generations,
+      make.generation('g', 'x', { provenance: make.provenance({ model_id: 'smuggled' }) }),
+      'foreign_model',
+      /run r does not ask smuggled: its recipe names alpha, tuned/
+    ]
+  },
+  {
+    what: 'a verified answer of a model its run does not ask',
+    record: [
+      mix,
+      samplesVerified,
+      make.sample('x', 'y', { provenance: make.provenance({ model_id: 'smuggled' }) }),
+      'foreign_model',
+      /does not ask smuggled/
+    ]
+  },
+  {
     what: 'an answer of a run of another dataset',
     record: [deduplicate, generations, make.generation('g', 'x', { run: 'f' }), 'foreign_run', /not into d/]
   },

@@ -240,8 +240,12 @@ describe('admit', () => {
 
   test('poison is buried, everything else goes through', async () => {
     const good = ['one', 'two', 'three', 'four', 'five'].map(text => document(text, { id: text }))
+    const tester = await opened(admit)
+    // Legal as a document, and with what a sample says besides too large to be one.
+    const bare = tester.codec.encode(human, document('', { id: 'full' })).length
+    const full = 'x '.repeat(human.maxBytes / 2).slice(0, human.maxBytes - bare - 180)
     await assertPoisonIsBuried(
-      await opened(admit),
+      tester,
       admit,
       human,
       good,
@@ -254,7 +258,8 @@ describe('admit', () => {
         ['unknown_dataset', document('where to?', { dataset: 'nowhere' })],
         ['empty_document', document(' \n ', { id: 'blank' })],
         ['empty_document', document('', { id: 'none', messages: [] })],
-        ['unencodable', document('x '.repeat(4 * 1024 * 1024), { id: 'huge' })],
+        ['unencodable', document(full, { id: 'full' })],
+        ['too_large', document('x '.repeat(human.maxBytes / 2), { id: 'huge' })],
         ['parent_unknown', edit('of a stranger', ['nobody'])],
         ['own_parent', edit('of itself', ['me'], { id: 'me' })],
         ['generation_claimed', edit('of the first, it says', ['one'], { claims: 3 })]

@@ -46,6 +46,9 @@ const answer = (
     })
   })
 
+/** What the run asks. */
+const sources = make.asking('a-1', 'b-1', 'c-1')
+
 const topicNames = fc.constantFrom('history', 'history', 'sea', 'safety')
 const families = fc.constantFrom('a', 'a', 'a', 'b', 'c')
 const human = fc.record({
@@ -185,6 +188,7 @@ function broken(rows: readonly Sample[], next: Sample, floor: number, settings: 
 
 async function start(floor: number, settings: Settings, mixing = mix): Promise<Tester> {
   const tester = await opened(mixing, {
+    run: make.run('r', sources),
     limits: { records: 3, bytes: 1e6, delayMs: 500, retries: 0, retryMs: 1 }
   })
   tester.table('datasets', 'd', make.dataset('d', { floor, max_generation: deepest, mix: mixText(settings) }))
@@ -194,7 +198,7 @@ async function start(floor: number, settings: Settings, mixing = mix): Promise<T
 /** Every run of the dataset has ended, and everything of them is in `samples.verified`. */
 async function end(tester: Tester): Promise<void> {
   const until = { 'samples.verified': tester.read(samplesVerified).length }
-  tester.table('runs', 'r', make.run('r', {}, { state: 'ended', until }))
+  tester.table('runs', 'r', make.run('r', sources, { state: 'ended', until }))
   for (let tick = 0; tick < 3; tick++) await tester.tick()
 }
 

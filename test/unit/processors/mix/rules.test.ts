@@ -19,11 +19,14 @@ const answer = (id: string, family = 'a', generation = 1, topic = 'sea'): Sample
     provenance: make.provenance({ model_id: `${family}-1`, model_family: family, generation })
   })
 
+/** What the run asks. */
+const sources = make.asking('a-1', 'b-1')
+
 /** A mixer that holds two samples or so of each kind. */
 const tight = mixer({ all: 1, each: 5000, offsets: 3 })
 
 async function start(settings: object, fields: object = {}, mixing = mix, now = standing): Promise<Tester> {
-  const tester = await opened(mixing, { now })
+  const tester = await opened(mixing, { now, run: make.run('r', sources) })
   tester.table(
     'datasets',
     'd',
@@ -45,7 +48,7 @@ const rows = (tester: Tester): string =>
 const words = (tester: Tester): Control[] => tester.read(control).map(({ value }) => value)
 async function end(tester: Tester): Promise<void> {
   const until = { 'samples.verified': tester.read(samplesVerified).length }
-  tester.table('runs', 'r', make.run('r', {}, { state: 'ended', until }))
+  tester.table('runs', 'r', make.run('r', sources, { state: 'ended', until }))
   await tester.tick()
 }
 
