@@ -28,13 +28,27 @@ async function until(
   }
 }
 
-/** Whether every record is processed by everybody who reads it, and everything that was committed is visible. */
-async function isQuiet({ admin }: Deployment): Promise<boolean> {
-  const noLag = async (): Promise<boolean> =>
-    (await Promise.all(processorNames.map(name => admin.lag(name, inputsOf(name))))).every(lag => lag === 0)
-  if (!(await noLag())) return false
-  await admin.settled(allTopics.filter(({ kind }) => kind === 'data').map(({ name }) => name))
-  return await noLag()
+/** What every processor has read of what there is; undefined: one of them is behind. Said by the ends of all topics. */
+async function endsOf({ admin }: Deployment): Promise<string | undefined> {
+  const names = [...new Set(processorNames.flatMap(inputsOf))]
+  const ranges = new Map(
+    await Promise.all(names.map(async topic => [topic, await admin.ranges(topic)] as const))
+  )
+  for (const name of processorNames) {
+    const lag = await admin.lagIn(
+      name,
+      inputsOf(name).flatMap(topic => ranges.get(topic)!)
+    )
+    if (lag > 0) return undefined
+  }
+  return JSON.stringify([...ranges.values()].map(list => list.map(({ to }) => to)))
+}
+
+/** The same, where everything that was committed is visible as well. */
+async function quiet(deployment: Deployment): Promise<string | undefined> {
+  if ((await endsOf(deployment)) === undefined) return undefined
+  await deployment.admin.settled(allTopics.filter(({ kind }) => kind === 'data').map(({ name }) => name))
+  return await endsOf(deployment)
 }
 
 /** Milliseconds in which every processor looks at the tables at least once. */
@@ -42,17 +56,17 @@ const tickMs = 1500
 
 /**
  * Resolves when nothing is left to do. The last windows and the rest of the human data are written when a processor sees
- * that a run has ended, within a second: quiet has to hold for longer than that.
+ * that a run has ended, within a second: for longer than that nothing may come.
  * @throws EverseedError TIMEOUT
  */
 export async function untilQuiet(deployment: Deployment, timeoutMs: number): Promise<void> {
-  let since = Infinity
   await until(
     'processing of the last records',
     async () => {
-      if (!(await isQuiet(deployment))) since = Infinity
-      else since = Math.min(since, Date.now())
-      return Date.now() - since > tickMs
+      const before = await quiet(deployment)
+      if (before === undefined) return false
+      await sleep(tickMs)
+      return (await quiet(deployment)) === before
     },
     timeoutMs,
     300
