@@ -36,8 +36,11 @@ export type Exported = Pick<Facts, 'rows' | 'leftOut' | 'retracted' | 'files'> &
   readonly format: FormatName
 }
 
-/** Gives every row of a version to somebody, in the order of the version: the same rows each time it is called. */
-export type ReadRows = (onRow: (sample: Sample) => void) => Promise<void>
+/**
+ * Gives every row of a version to somebody, in the order of the version: the same rows each time it is called, and of each
+ * whether it was retracted since.
+ */
+export type ReadRows = (onRow: (sample: Sample, retracted: boolean) => void) => Promise<void>
 
 /** What is known of a version beside its rows. */
 export type Around = {
@@ -51,13 +54,16 @@ const broken = (message: string): EverseedError => new EverseedError('VERSION_BR
 
 /**
  * Looks at the rows.
- * @throws EverseedError VERSION_BROKEN when they are not those of the version, retracted ones apart
+ * @throws EverseedError VERSION_BROKEN when they are not those of the version
  */
 async function look(read: ReadRows, version: Version): Promise<Survey> {
   const seen = createSurvey()
-  await read(seen.add)
-  const missing = manifestOf(version).rows - seen.rows()
-  if (missing === 0 ? seen.digest() !== version.digest : missing < 0) {
+  const ids = createDigest()
+  await read((sample, retracted) => {
+    ids.add(sample.id)
+    if (!retracted) seen.add(sample)
+  })
+  if (ids.digest() !== version.digest) {
     const name = nameOf(version)
     throw broken(
       `the rows of ${name} are not those it was closed with; look at it with everseed versions verify ${name}`
@@ -91,8 +97,9 @@ export async function writeExport(
   const counted = new Map<Reason, number>()
   const again = createDigest()
   let number = 0
-  await read(sample => {
+  await read((sample, retracted) => {
     again.add(sample.id)
+    if (retracted) return
     const validates = split.isValidation(number++)
     const row = isSampled(sample) ? write(sample, one => pairs?.take(one)) : 'not_in_sample'
     if (typeof row === 'string') {
@@ -103,7 +110,7 @@ export async function writeExport(
     if (sample.provenance.origin === 'HUMAN_AUTHORED') human++
     ;(validates ? held : train)!.add(row)
   })
-  if (again.digest() !== seen.digest())
+  if (again.digest() !== version.digest)
     throw broken(`rows of ${nameOf(version)} changed while it was exported: export it again`)
   // In the order the reasons are listed in, not in that of the rows.
   const leftOut = Object.fromEntries(
@@ -191,7 +198,7 @@ export async function exportVersion(
     let rows = 0
     const read: ReadRows = onRow =>
       readRows(deployment, dataset, extentOf(version), ({ sample }) => {
-        if (!gone.has(sample.id)) onRow(sample)
+        onRow(sample, gone.has(sample.id))
         if (++rows % 10_000 === 0) progress(rows)
       })
     return await writeExport(

@@ -1,6 +1,5 @@
 /** A first look at the rows of an export: what its card says of them, and which of them are kin. */
 import type { Sample } from '../../schemas/types.ts'
-import { createDigest } from '../versions/manifest.ts'
 import { createFamilies, type Families } from './families.ts'
 
 /** What the rows say of a model. */
@@ -18,8 +17,6 @@ export type ModelFacts = {
 export type Survey = {
   add(sample: Sample): void
   rows(): number
-  /** As that of a version. */
-  digest(): string
   models(): ModelFacts[]
   /** Human rows whose licence nobody stated. */
   unlicensed(): number
@@ -30,7 +27,6 @@ export type Survey = {
 
 /** No rows. */
 export function createSurvey(): Survey {
-  const ids = createDigest()
   const families = createFamilies()
   const models = new Map<
     string,
@@ -43,7 +39,6 @@ export function createSurvey(): Survey {
     families,
     add(sample) {
       rows++
-      ids.add(sample.id)
       families.add(sample)
       const { model_id, model_provider, model_family, output_terms, generation, license } = sample.provenance
       if (sample.epoch > 1) repeated++
@@ -62,7 +57,6 @@ export function createSurvey(): Survey {
       facts.rows++
     },
     rows: () => rows,
-    digest: ids.digest,
     models: () =>
       Array.from(models, ([id, { terms, generations, ...facts }]) => ({
         id,

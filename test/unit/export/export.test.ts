@@ -51,9 +51,9 @@ function versionOf(list: readonly Sample[], mix = {}): Version {
   }
 }
 const readerOf =
-  (list: readonly Sample[]): ReadRows =>
+  (list: readonly Sample[], retracted: (sample: Sample) => boolean = () => false): ReadRows =>
   async onRow => {
-    for (const one of list) onRow(one)
+    for (const one of list) onRow(one, retracted(one))
   }
 
 type Run = { folder: string; done: Exported; read(name: string): string }
@@ -137,7 +137,7 @@ describe('an export', () => {
     const slowly: ReadRows = async onRow => {
       for (const [index, one] of rows.entries()) {
         if (index % 7 === 0) await new Promise(resolve => setImmediate(resolve))
-        onRow(structuredClone(one))
+        onRow(structuredClone(one), false)
       }
     }
     const second = await run(rows, { shard: { rows: 150, bytes: 1e9 } }, { read: slowly })
@@ -183,6 +183,8 @@ describe('an export', () => {
     await assert.rejects(run(rows, {}, { version, read: readerOf(other) }), { code: 'VERSION_BROKEN' })
     const more = [...rows, humanSample('more', 'text')]
     await assert.rejects(run(rows, {}, { version, read: readerOf(more) }), { code: 'VERSION_BROKEN' })
+    const fewer = readerOf(rows.slice(1), one => rows.indexOf(one) > 590)
+    await assert.rejects(run(rows, {}, { version, read: fewer }), { code: 'VERSION_BROKEN' })
     let passes = 0
     const changing: ReadRows = async onRow => readerOf(passes++ === 0 ? rows : rows.slice(1))(onRow)
     await assert.rejects(run(rows, {}, { version, read: changing }), {
@@ -195,10 +197,11 @@ describe('an export', () => {
     const { done, read } = await run(
       rows,
       {},
-      { version: versionOf(rows), read: readerOf(rows.slice(0, 590)) }
+      { version: versionOf(rows), read: readerOf(rows, one => rows.indexOf(one) >= 590) }
     )
     assert.equal(done.retracted, 10)
     assert.match(read('README.md'), /10 rows were retracted after the version was closed/)
+    assert.equal(done.rows['train']! + done.rows['validation']!, 590)
   })
 })
 
