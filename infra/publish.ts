@@ -82,7 +82,15 @@ function hold({ ids, contents }: Held, id: string, content: string): void {
 }
 
 /** What publishing tells whoever asked for it. */
-type Listener = { rejected(rejected: Rejected): void; progress?(report: PublishReport): void }
+type Listener = {
+  rejected(rejected: Rejected): void
+  /** Rejected lines are told whole; otherwise their beginning is. */
+  readonly whole?: boolean
+  progress?(report: PublishReport): void
+}
+
+/** Characters of a rejected line that are told where it can be found in its file. */
+const shownCharacters = 2000
 
 /** Milliseconds after which the broker ends what a killed publisher began; until then readers of the slot wait. */
 const transactionMs = 15_000
@@ -199,7 +207,8 @@ async function publishLines(
         on.rejected({
           ...placeOf(line),
           error: error.message,
-          text: shown.length > 2000 ? `${shown.slice(0, 2000)}…` : shown
+          // What came through a pipe is nowhere else.
+          text: shown.length > shownCharacters && !on.whole ? `${shown.slice(0, shownCharacters)}…` : shown
         })
       }
       if (batch.length >= 500 || bytes > 1024 * 1024) await send()

@@ -1,5 +1,5 @@
 /** `everseed publish`. */
-import { closeSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { human as humanTopic } from '../../schemas/topics.ts'
@@ -29,9 +29,13 @@ import { watchRun } from './watch.ts'
 /** Rejected lines shown one by one; all of them are in the file. */
 const shownRejects = 20
 
-/** Where rejected lines go: beside the file, or the folder. */
+/** Where rejected lines go: beside the file, or the folder; those of a pipe into a file of their own each time. */
 function rejectName(path: string): string {
-  if (path === '-') return 'stdin.rejects.jsonl'
+  if (path === '-') {
+    let name = 'stdin.rejects.jsonl'
+    for (let number = 2; existsSync(name); number++) name = `stdin-${number}.rejects.jsonl`
+    return name
+  }
   const plain = path.replace(/\/+$/, '')
   return `${['', '.', '..'].includes(basename(plain)) ? resolve(path) : plain}.rejects.jsonl`
 }
@@ -87,6 +91,7 @@ async function publishing(
   json: boolean,
   work: (on: {
     rejected(rejected: Rejected): void
+    readonly whole: boolean
     progress(report: PublishReport): void
   }) => Promise<PublishReport>
 ): Promise<PublishReport> {
@@ -98,6 +103,7 @@ async function publishing(
   try {
     report = await work({
       rejected: line => rejects.write(line),
+      whole: path === '-',
       progress: ({ published, read }) =>
         bar.update(published, `${Math.round(read / ((performance.now() - started) / 1000))} lines/s`)
     })

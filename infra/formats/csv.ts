@@ -26,12 +26,12 @@ function delimiterOf(head: Buffer): string {
 }
 
 /**
- * The beginning of an input, up to the end of its first line, and the whole of it, or as much as is wanted; without a byte
- * order mark.
+ * The beginning of an input, up to the end of its first line, and the whole of it, or what comes before enough was read;
+ * without a byte order mark.
  */
 async function begun(
   input: AsyncIterable<Buffer>,
-  enough: () => boolean
+  enough: (next: Buffer) => boolean
 ): Promise<{ head: Buffer; all: AsyncIterable<Buffer> }> {
   const chunks = input[Symbol.asyncIterator]()
   let head: Buffer = Buffer.alloc(0)
@@ -44,7 +44,7 @@ async function begun(
   async function* all(): AsyncGenerator<Buffer> {
     try {
       yield head
-      for (let next = await chunks.next(); !next.done && !enough(); next = await chunks.next())
+      for (let next = await chunks.next(); !next.done && !enough(next.value); next = await chunks.next())
         yield next.value
     } finally {
       await chunks.return?.()
@@ -93,7 +93,23 @@ export async function* csvRows(
 ): AsyncGenerator<Line> {
   // Behind a record it could not read the parser has lost its way, and finds fault with every byte.
   let broken: string | undefined
-  const { head, all } = await begun(input, () => broken !== undefined)
+  let rows = 0
+  let sinceRow = 0
+  /** Rows before one that is cut off: what the parser makes of that one is none. */
+  let whole = Infinity
+  /** Whether there is nothing to be had of more: the parser bounds a cell, and holds a row of as many as there are. */
+  const enough = ({ length }: Buffer): boolean => {
+    const { records } = parser.info
+    if (records !== rows) sinceRow = 0
+    rows = records
+    sinceRow += length
+    if (sinceRow > longestRow) {
+      broken ??= ''
+      whole = records
+    }
+    return broken !== undefined
+  }
+  const { head, all } = await begun(input, enough)
   const parser = parse({
     delimiter: delimiter ?? delimiterOf(head),
     // As bytes: what is not UTF-8 would be replaced otherwise, and nobody would know.
@@ -110,7 +126,9 @@ export async function* csvRows(
   })
   let names: string[] | undefined
   let line = 1
+  let read = 0
   for await (const record of parser as AsyncIterable<Buffer[]>) {
+    if (++read > whole) break
     const number = line
     const cells = decoded(record)
     const shown = cells ?? record.map(cell => cell.toString())

@@ -232,7 +232,13 @@ test('standard input is read as a file is', async () => {
     rejects: 'stdin.rejects.jsonl'
   })
   assert.match(readFileSync(join(folder, 'stdin.rejects.jsonl'), 'utf8'), /"line":2/)
-  assert.equal(report((await everseed(args, { input })).stdout).already, 1)
+  // Nobody has the line but who wrote it into the pipe: the next one takes nothing of it away, and it is kept whole.
+  const long = 'w'.repeat(5000)
+  const again = report((await everseed(args, { input: text('from a pipe') + long })).stdout)
+  assert.deepEqual([again.already, again.rejects], [1, 'stdin-2.rejects.jsonl'])
+  const [line] = readFileSync(join(folder, 'stdin-2.rejects.jsonl'), 'utf8').split('\n')
+  assert.equal((JSON.parse(line!) as { text: string }).text, long)
+  assert.match(readFileSync(join(folder, 'stdin.rejects.jsonl'), 'utf8'), /"line":2/)
 })
 
 test('where rejects cannot be written, nothing is published as if all were well', async () => {

@@ -86,19 +86,27 @@ describe('CSV', () => {
     }
   })
 
-  test('is read no further than to where it is broken', async () => {
-    async function* endless(): AsyncGenerator<Buffer> {
-      yield Buffer.from('text\na\n"')
-      for (;;) yield Buffer.alloc(64 * 1024, 'x')
+  test('is read no further than to where it is broken: a cell without end, or a row of small ones', async () => {
+    async function* endless(begin: string, piece: string): AsyncGenerator<Buffer> {
+      yield Buffer.from(begin)
+      for (;;) yield Buffer.from(piece.repeat(64))
     }
-    const lines = await gathered(csvRows(endless()))
-    assert.deepEqual(
-      lines.map(({ number, columns }) => [number, columns?.['text']]),
-      [
-        [2, 'a'],
-        [3, undefined]
-      ]
-    )
+    const long = 'x'.repeat(1000)
+    for (const input of [
+      endless('text\na\n"', long),
+      endless('text\na\n', `${long},`),
+      endless('text\na\n', `"${long}\n",`)
+    ]) {
+      const lines = await gathered(csvRows(input))
+      assert.deepEqual(
+        lines.map(({ number, columns }) => [number, columns?.['text']]),
+        [
+          [2, 'a'],
+          [3, undefined]
+        ]
+      )
+      assert.match(lines[1]!.problem!, /^longer than 16 MiB/)
+    }
   })
 
   test('needs a first row that names its columns', async () => {
