@@ -70,8 +70,8 @@ async function integration(): Promise<Outcome> {
     const { kafka, registry, clickhouse } = stack
     writeFileSync(file, JSON.stringify({ kafka, registry, clickhouse }), { mode: 0o600 })
     process.env['TEST_STACK'] = file
-    return await files('test/integration/**/*.test.ts', 29, {
-      atLeast: 140,
+    return await files('test/integration/**/*.test.ts', 45, {
+      atLeast: 250,
       concurrency: 2,
       timeoutMs: 10 * 60_000
     })
@@ -86,8 +86,8 @@ const phases: Record<string, () => Outcome | Promise<Outcome>> = {
   lint: () => program(binary('oxlint'), ['--type-aware', '--deny-warnings', '.']),
   format: () => program(binary('prettier'), ['--check', '--log-level', 'warn', '.']),
   unit: () =>
-    files('test/unit/**/*.test.ts', 80, {
-      atLeast: 750,
+    files('test/unit/**/*.test.ts', 120, {
+      atLeast: 1150,
       concurrency: Math.max(2, availableParallelism()),
       timeoutMs: 120_000
     }),

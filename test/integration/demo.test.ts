@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { identify, type Identity, isAlive } from '../../infra/embedded/identity.ts'
 import { partNames } from '../../infra/embedded/stack.ts'
 import { processorNames } from '../../infra/processors.ts'
@@ -15,6 +15,11 @@ import { type Ending, run, type TestProcess } from '../helpers/process.ts'
 const root = join(import.meta.dirname, '../..')
 const main = ['--disable-warning=ExperimentalWarning', join(root, 'infra/main.ts')]
 
+/** One deployment for all of them, as a person has: the corpus is published once. */
+const folder = mkdtempSync(join(tmpdir(), 'everseed-demo-'))
+const dataDir = join(folder, 'data')
+after(() => rmSync(folder, { recursive: true, force: true }))
+
 /** Runs what `npm start` runs once everything is installed, to its end. */
 const demo = (...args: string[]): ReturnType<typeof start>['ended'] =>
   start(process.execPath, [...main, ...args]).ended
@@ -24,9 +29,7 @@ const startDemo = (t: Ending, args: readonly string[], env: Record<string, strin
   run(t, process.execPath, [...main, ...args], { ...bareEnvironment(), ...env })
 
 test('runs to its tables, which look as the README says, and ends', { timeout: 300_000 }, async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'everseed-demo-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  const { code, stdout, stderr } = await demo('--once', '--data-dir', join(folder, 'data'))
+  const { code, stdout, stderr } = await demo('--once', '--data-dir', dataDir)
   assert.equal(code, 0, stdout + stderr)
   t.diagnostic(/Done after \d+ s/.exec(stdout)![0])
 
@@ -62,7 +65,7 @@ test('runs to its tables, which look as the README says, and ends', { timeout: 3
   const share = row(/^addresses +\d/).split(/\s{2,}/)[heading.indexOf('smallest_prefix_share')]
   assert.ok(Number(share) >= 0.5, `the smallest prefix share: ${share}`)
   for (const next of ['subscribe training', 'sql "SELECT', 'metrics --stage'])
-    assert.ok(stdout.includes(`npx everseed --data-dir ${join(folder, 'data')} ${next}`))
+    assert.ok(stdout.includes(`npx everseed --data-dir ${dataDir} ${next}`))
 })
 
 test('a wrong option is an error of use; help is none', async () => {
@@ -76,7 +79,7 @@ test('a wrong option is an error of use; help is none', async () => {
 const everything = 1 + partNames.length + processorNames.length
 
 /** The processes of a demo, itself among them. */
-function processesOf(pid: number, dataDir: string): Identity[] {
+function processesOf(pid: number): Identity[] {
   const { children } = JSON.parse(readFileSync(join(dataDir, 'lock.json'), 'utf8')) as {
     children: Identity[]
   }
@@ -89,12 +92,9 @@ test(
     timeout: 120_000
   },
   async t => {
-    const folder = mkdtempSync(join(tmpdir(), 'everseed-demo-'))
-    const dataDir = join(folder, 'data')
     const command = startDemo(t, ['--once', '--data-dir', dataDir])
-    t.after(() => rmSync(folder, { recursive: true, force: true }))
     await command.says(/up after/)
-    const processes = processesOf(command.pid, dataDir)
+    const processes = processesOf(command.pid)
     assert.equal(processes.length, everything)
     // Once: a second signal ends it on the spot.
     command.process.kill('SIGTERM')
@@ -116,8 +116,6 @@ test(
     t.after(() => openai.close())
     const anthropic = await startFakeAnthropic({ key: 'key-of-claude' })
     t.after(() => anthropic.close())
-    const folder = mkdtempSync(join(tmpdir(), 'everseed-demo-'))
-    const dataDir = join(folder, 'data')
     const recipe = join(folder, 'models.yaml')
     const price = 'price: { input: 1, output: 2 }, parallel: 16'
     writeFileSync(
@@ -130,12 +128,11 @@ sources:
   - { name: keyless, provider: openai, model: other-gpt, family: other, api_key_env: KEY_NOBODY_SET, ${price} }
 samples_per_prompt: 2
 budget: { usd: 5 }
-window: 1000
+window: 5000
 `
     )
     const keys = { OPENAI_API_KEY: 'key-of-gpt', ANTHROPIC_API_KEY: 'key-of-claude' }
     const command = startDemo(t, ['--recipe', recipe, '--data-dir', dataDir], keys)
-    t.after(() => rmSync(folder, { recursive: true, force: true }))
     const [seconds] = await command.says(/Done after \d+ s/)
     t.diagnostic(seconds)
     await command.says(/Ctrl-C stops everything/)
@@ -162,7 +159,7 @@ window: 1000
       assert.match(stdout, expected[index]!, printed[index])
     }
 
-    const processes = processesOf(command.pid, dataDir)
+    const processes = processesOf(command.pid)
     assert.equal(processes.filter(isAlive).length, everything)
     command.process.kill('SIGINT')
     assert.deepEqual(await command.exited, { code: 0, signal: null }, command.output())

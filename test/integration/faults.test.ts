@@ -5,17 +5,17 @@ import { processorNames } from '../../infra/processors.ts'
 import { checkPipeline, plantedBugs } from '../helpers/audit.ts'
 import { planFaults, runChaos } from '../helpers/chaos.ts'
 
-/** Fixed, so that a failure can be run again; `npm run chaos` takes others. */
+/** Fixed, so that a failure can be run again; `npm run chaos` takes others and kills 500 times. */
 const seed = 20_261_124
-const kills = 64
+const kills = 40
 const freezes = 4
 
 test(
-  '64 kills, four freezes and six kinds of poison leave every topic, table and rollup in agreement; planted bugs are noticed',
+  '40 kills, four freezes and six kinds of poison leave every topic, table and rollup in agreement; planted bugs are noticed',
   { timeout: 540_000 },
   async t => {
     const faults = planFaults(seed, kills, { brokerKills: 2, engineKills: 6, freezes })
-    const verdict = await runChaos({ faults, documents: 400, prompts: 160, log: line => t.diagnostic(line) })
+    const verdict = await runChaos({ faults, documents: 400, prompts: 120, log: line => t.diagnostic(line) })
     const { seen, asked, ...figures } = verdict
     t.diagnostic(JSON.stringify(figures))
 
@@ -24,10 +24,10 @@ test(
       kills
     )
     for (const name of processorNames)
-      assert.ok((verdict.kills[name] ?? 0) >= 5, `${name} was killed ${verdict.kills[name]} times`)
+      assert.ok((verdict.kills[name] ?? 0) >= 4, `${name} was killed ${verdict.kills[name]} times`)
     assert.deepEqual(verdict.freezes.toSorted(), ['deduplicate', 'generate', 'mix', 'store'])
     assert.equal(verdict.human, 400)
-    assert.equal(verdict.prompts, 160)
+    assert.equal(verdict.prompts, 120)
     assert.ok(verdict.expected >= 2 * verdict.prompts)
     assert.ok(verdict.verified > 100 && verdict.rejected > 20 && verdict.windows > 10)
     assert.ok(verdict.rows > 1500, 'records compared with ClickHouse')

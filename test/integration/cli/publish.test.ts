@@ -236,8 +236,8 @@ test('standard input is read as a file is', async () => {
   const long = 'w'.repeat(5000)
   const again = report((await everseed(args, { input: text('from a pipe') + long })).stdout)
   assert.deepEqual([again.already, again.rejects], [1, 'stdin-2.rejects.jsonl'])
-  const [line] = readFileSync(join(folder, 'stdin-2.rejects.jsonl'), 'utf8').split('\n')
-  assert.equal((JSON.parse(line!) as { text: string }).text, long)
+  const [rejected] = readFileSync(join(folder, 'stdin-2.rejects.jsonl'), 'utf8').split('\n')
+  assert.equal((JSON.parse(rejected!) as { text: string }).text, long)
   assert.match(readFileSync(join(folder, 'stdin.rejects.jsonl'), 'utf8'), /"line":2/)
 })
 
