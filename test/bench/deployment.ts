@@ -9,10 +9,10 @@ import { openProducer } from '../../infra/kafka/producer.ts'
 import { encodeChecked } from '../../infra/codec.ts'
 import { processorFlags } from '../../infra/up.ts'
 import * as topics from '../../schemas/topics.ts'
-import { dataset, run } from '../helpers/records.ts'
+import { dataset } from '../helpers/records.ts'
 import { openStack, type Stack } from '../helpers/stack.ts'
 import { pin, type Helper, startScript } from './processes.ts'
-import { checks, names } from './samples.ts'
+import { benchRun, names } from './samples.ts'
 
 /** The core of what is measured, and of everything around it. */
 export const cores = { measured: 0, around: 1 } as const
@@ -37,7 +37,7 @@ async function prepare(deployment: Deployment): Promise<void> {
   const producer = await openProducer(deployment.kafka, deployment.config)
   const entries: [topics.Topic, string, object][] = [
     [topics.datasets, names.dataset, dataset(names.dataset)],
-    [topics.runs, names.run, run(names.run, { dataset: names.dataset, checks }, { dataset: names.dataset })]
+    [topics.runs, names.run, benchRun()]
   ]
   await producer.send(
     entries.map(([topic, key, value]) => ({

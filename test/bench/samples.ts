@@ -2,14 +2,21 @@
 import { corpusLines } from '../../infra/demo/demo.ts'
 import { fitNgram, type NgramModel } from '../../metrics/ngram.ts'
 import { contentHash, sha128 } from '../../schemas/identity.ts'
-import type { Generation } from '../../schemas/types.ts'
-import { generation, message, provenance, usage } from '../helpers/records.ts'
+import type { Generation, Run } from '../../schemas/types.ts'
+import { asking, generation, message, provenance, run, usage } from '../helpers/records.ts'
 
 /** Words of an answer. */
 const answerWords = 200
 
 /** The dataset and the run benchmarks work in. */
 export const names = { dataset: 'bench', run: 'bench' } as const
+
+/** The models that answer. */
+const models = ['ngram-4@1a2b3c4d', 'ngram-2@5e6f7a8b'] as const
+
+/** The run they answer in, and no check turns any of them down. */
+export const benchRun = (): Run =>
+  run(names.run, { dataset: names.dataset, checks, ...asking(...models) }, { dataset: names.dataset })
 
 /** Texts that are drawn; the others are made of their halves. */
 const drawn = 1500
@@ -59,11 +66,11 @@ export function reply(number: number): Generation {
     provenance: provenance({
       prompt_id: sha128(`bench-prompt-${number}`),
       created_by: 'everseed bench',
-      model_id: number % 2 === 0 ? 'ngram-4@1a2b3c4d' : 'ngram-2@5e6f7a8b',
+      model_id: models[number % 2]!,
       created_at: 1_700_000_000_000_000
     })
   })
 }
 
 /** The checks of the demo. */
-export const checks = { min_chars: 80, max_chars: 4000, language: 'en' }
+const checks = { min_chars: 80, max_chars: 4000, language: 'en' }

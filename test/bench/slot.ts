@@ -8,8 +8,8 @@ import { createSlot } from '../../infra/runner/slot.ts'
 import { createTableStore } from '../../infra/runner/tables.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { Dataset } from '../../schemas/types.ts'
-import { dataset, run } from '../helpers/records.ts'
-import { checks, names } from './samples.ts'
+import { dataset } from '../helpers/records.ts'
+import { benchRun, names } from './samples.ts'
 
 /** Records a fetch brings at once. */
 const fetched = 500
@@ -31,7 +31,7 @@ export async function openSlot(processor: Processor, fields: Partial<Dataset> = 
   const now = (): number => Date.now() * 1000
   const store = createTableStore(now)
   store.set('datasets', names.dataset, dataset(names.dataset, fields))
-  store.set('runs', names.run, run(names.run, { dataset: names.dataset, checks }, { dataset: names.dataset }))
+  store.set('runs', names.run, benchRun())
   const positions = new Map<string, number>()
   let output = ''
   let written: Entry[] = []

@@ -110,7 +110,10 @@ before(async () => {
     runs,
     [plain, ruled].map(dataset => {
       const fields = { dataset, slot: partitionOf(dataset) }
-      return { key: `run-${dataset}`, value: make.run(`run-${dataset}`, { dataset }, fields) }
+      return {
+        key: `run-${dataset}`,
+        value: make.run(`run-${dataset}`, { dataset, ...make.asking('a', 'b', 'alpha') }, fields)
+      }
     })
   )
 })
