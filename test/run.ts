@@ -14,15 +14,17 @@ const root = join(import.meta.dirname, '..')
 
 /** Files that take longer than the others, the longest first. */
 const longest = [
-  'faults.test',
   'cli/pipeline',
+  'faults.test',
   'cli/publish',
   'demo.test',
-  'package.test',
-  'cli/alone',
+  'external.test',
+  'integration/runs.test',
   'clients/training',
-  'clickhouse/kills',
-  'embedded/archives'
+  'cli/alone',
+  'package.test',
+  'clickhouse/chunks',
+  'clickhouse/kills'
 ]
 
 /** What may be skipped where CI is set, and why; elsewhere it is up to the machine. */
@@ -72,7 +74,7 @@ async function integration(): Promise<Outcome> {
     process.env['TEST_STACK'] = file
     return await files('test/integration/**/*.test.ts', 45, {
       atLeast: 250,
-      concurrency: 2,
+      concurrency: 3,
       timeoutMs: 10 * 60_000
     })
   } finally {
