@@ -1,5 +1,5 @@
 /** An embedded Apicurio registry, which speaks the Confluent API: a JVM child process with its data in a file. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { archiveOptions } from './appcds.ts'
 import { spawnChild, waitReady } from './child.ts'
@@ -58,10 +58,16 @@ export function registryChild(java: Java, jars: Jars, dir: string, port: number)
       for (const name of readdirSync(dir)) {
         if (name.startsWith('cache-')) rmSync(join(dir, name), { recursive: true, force: true })
       }
+      // Killed while it makes its tables it leaves some of them, and never starts on those. Nobody wrote into it by then.
+      const unfinished = join(dir, 'unfinished')
+      const database = join(dir, 'registry.mv.db')
+      if (existsSync(unfinished)) rmSync(database, { force: true })
+      else if (!existsSync(database)) writeFileSync(unfinished, 'the registry has not made its tables yet\n')
       const logFile = join(dir, 'registry.log')
       const child = spawnChild(java.path, registryArguments(java, jars, dir, port), logFile, { follow: true })
       spawned?.(child)
       await waitReady('the schema registry', child, logFile, () => registryAnswers(port), signal)
+      rmSync(unfinished, { force: true })
       return child
     }
   }
