@@ -6,10 +6,11 @@ import { glanceKeys, textKeys } from '../metrics/text-keys.ts'
 import { typesSource } from '../schemas/generate.ts'
 import { topics, type Topic } from '../schemas/topics.ts'
 import { environment, legalValues } from './config.ts'
-import { processors, store } from './processors.ts'
+import { loadProcessors, store } from './processors.ts'
 import { viewSections, viewsFile } from './views-page.ts'
 
 const root = join(import.meta.dirname, '..')
+const processors = await loadProcessors()
 
 /** The flow as a Mermaid graph, from what processors declare. */
 export function flow(): string {

@@ -1,37 +1,106 @@
 /** The composition root: the one place that knows every processor. */
-import { admit } from '../processors/admit.ts'
 import type { Processor } from '../processors/contract.ts'
-import { deduplicate } from '../processors/deduplicate.ts'
-import { generate } from '../processors/generate.ts'
-import { guard } from '../processors/guard.ts'
-import { measure } from '../processors/measure.ts'
-import { mix } from '../processors/mix.ts'
 import { store } from '../processors/store.ts'
-import { verify } from '../processors/verify.ts'
 import { EverseedError } from '../schemas/errors.ts'
-import { stateTopic, topics, type Topic } from '../schemas/topics.ts'
+import {
+  candidates,
+  deadLetters,
+  generations,
+  human,
+  prompts,
+  promptsParked,
+  samplesHuman,
+  samplesRejected,
+  samplesVerified,
+  stateTopic,
+  topics,
+  type Topic
+} from '../schemas/topics.ts'
+
+/** What is known of a processor without loading it, which would take a short command longer than its work. */
+type Entry = {
+  /** Topics it reads; a test compares them with what it declares. */
+  readonly inputs: readonly Topic[]
+  /** It has a memory. */
+  readonly remembers: boolean
+  load(): Promise<Processor>
+}
 
 /** Every processor but the store, in the order of the flow. */
-export const processors: readonly Processor[] = [admit, generate, deduplicate, verify, measure, guard, mix]
+const entries: Readonly<Record<string, Entry>> = {
+  admit: {
+    inputs: [human, samplesVerified],
+    remembers: true,
+    load: async () => (await import('../processors/admit.ts')).admit
+  },
+  generate: {
+    inputs: [prompts],
+    remembers: false,
+    load: async () => (await import('../processors/generate.ts')).generate
+  },
+  deduplicate: {
+    inputs: [generations, samplesRejected, samplesHuman],
+    remembers: true,
+    load: async () => (await import('../processors/deduplicate.ts')).deduplicate
+  },
+  verify: {
+    inputs: [candidates],
+    remembers: false,
+    load: async () => (await import('../processors/verify.ts')).verify
+  },
+  measure: {
+    inputs: [generations, samplesVerified, samplesHuman],
+    remembers: true,
+    load: async () => (await import('../processors/measure.ts')).measure
+  },
+  guard: {
+    inputs: [prompts, generations, samplesVerified, samplesRejected, promptsParked, deadLetters],
+    remembers: true,
+    load: async () => (await import('../processors/guard.ts')).guard
+  },
+  mix: {
+    inputs: [samplesHuman, samplesVerified],
+    remembers: true,
+    load: async () => (await import('../processors/mix.ts')).mix
+  }
+}
 
 /** Names of everything `everseed run` can run. */
-export const processorNames: readonly string[] = [...processors.map(processor => processor.name), store.name]
+export const processorNames: readonly string[] = [...Object.keys(entries), store.name]
+
+/** Every processor but the store, in the order of the flow. */
+export async function loadProcessors(): Promise<Processor[]> {
+  return await Promise.all(Object.values(entries).map(async ({ load }) => await load()))
+}
 
 /** Every topic of a deployment, the processors' memories included. */
 export const allTopics: readonly Topic[] = [
   ...topics,
-  ...processors
-    .filter(processor => Object.keys(processor.state).length > 0)
-    .map(processor => stateTopic(processor.name))
+  ...Object.entries(entries)
+    .filter(([, { remembers }]) => remembers)
+    .map(([name]) => stateTopic(name))
 ]
+
+/**
+ * What is known of a processor.
+ * @throws EverseedError UNKNOWN_NAME
+ */
+function entryOf(name: string): Entry {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
+  if (entry) return entry
+  throw new EverseedError(
+    'UNKNOWN_NAME',
+    `there is no processor ${name}; there are ${processorNames.join(', ')}`
+  )
+}
 
 /** Topics each processor reads, by processor name: what its lag is counted over. */
 export function inputsOf(name: string): string[] {
-  if (name === store.name) return Object.values(store.inputs).map(topic => topic.name)
-  return Object.values(findProcessor(name).inputs).map(topic => topic.name)
+  const inputs = name === store.name ? Object.values(store.inputs) : entryOf(name).inputs
+  return inputs.map(topic => topic.name)
 }
 
-const processed = new Set(processors.flatMap(({ name }) => inputsOf(name)))
+const processed = new Set(Object.keys(entries).flatMap(inputsOf))
 /** Topics only the store reads: nobody else would bury what in them cannot be read. */
 export const readByStoreOnly: ReadonlySet<string> = new Set(
   inputsOf(store.name).filter(name => !processed.has(name))
@@ -41,14 +110,8 @@ export const readByStoreOnly: ReadonlySet<string> = new Set(
  * A processor by name.
  * @throws EverseedError UNKNOWN_NAME
  */
-export function findProcessor(name: string): Processor {
-  const found = processors.find(processor => processor.name === name)
-  if (!found)
-    throw new EverseedError(
-      'UNKNOWN_NAME',
-      `there is no processor ${name}; there are ${processorNames.join(', ')}`
-    )
-  return found
+export async function findProcessor(name: string): Promise<Processor> {
+  return await entryOf(name).load()
 }
 
 export { store }

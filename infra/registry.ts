@@ -1,6 +1,5 @@
 /** The schema registry: the only place that talks to it. Subjects are `<topic>-value`, FULL_TRANSITIVE. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
 import { registeredSchema, type SchemaIds } from './codec.ts'
@@ -33,12 +32,27 @@ const subjectOf = (topic: Topic, prefix: string): string => `${prefix}${topic.na
  */
 export function createRegistry(config: RegistryConfig): Registry {
   const { url, user, password } = config
-  const client = new SchemaRegistry({
-    host: url,
-    clientId: 'everseed',
-    retry: { maxRetryTimeInSecs: 5, initialRetryTimeInSecs: 0.1, retries: 6 },
-    ...(user && { auth: { username: user, password: password ?? '' } })
-  })
+  /** Loaded when it is needed: it brings validators of three languages, and many a command asks no registry. */
+  const open = async () => {
+    const { COMPATIBILITY, SchemaRegistry, SchemaType } = await import('@kafkajs/confluent-schema-registry')
+    const client = new SchemaRegistry({
+      host: url,
+      clientId: 'everseed',
+      retry: { maxRetryTimeInSecs: 5, initialRetryTimeInSecs: 0.1, retries: 6 },
+      ...(user && { auth: { username: user, password: password ?? '' } })
+    })
+    const register = async (subject: string, schema: string): Promise<number> => {
+      const options = { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE }
+      return (await client.register({ type: SchemaType.AVRO, schema }, options)).id
+    }
+    const read = async (id: number): Promise<unknown> => {
+      const type = (await client.getSchema(id)) as unknown as { schema?: (options: object) => unknown }
+      return type.schema?.({ exportAttrs: true })
+    }
+    return { register, read }
+  }
+  let opened: ReturnType<typeof open> | undefined
+  const client = (): ReturnType<typeof open> => (opened ??= open())
   const ids = new Map<string, number>()
 
   /** Asks what the client library has no call for; an error carries the status. */
@@ -115,19 +129,13 @@ export function createRegistry(config: RegistryConfig): Registry {
 
   return {
     async register(topics, prefix) {
+      const { register } = await client()
       await Promise.all(
         topics.map(async topic => {
           if (topic.record === null || ids.has(topic.name)) return
           const subject = subjectOf(topic, prefix)
           const schema = JSON.stringify(registeredSchema(topic.record))
-          const options = { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE }
-          ids.set(
-            topic.name,
-            await insist(
-              subject,
-              async () => (await client.register({ type: SchemaType.AVRO, schema }, options)).id
-            )
-          )
+          ids.set(topic.name, await insist(subject, () => register(subject, schema)))
         })
       )
     },
@@ -156,9 +164,9 @@ export function createRegistry(config: RegistryConfig): Registry {
     },
 
     async schemaOf(id) {
+      const { read } = await client()
       try {
-        const type = (await client.getSchema(id)) as unknown as { schema?: (options: object) => unknown }
-        return type.schema?.({ exportAttrs: true })
+        return await read(id)
       } catch (cause) {
         if ((cause as { status?: number }).status === 404) return undefined
         throw refusal(`schema ${id}`, cause, 'read')

@@ -48,7 +48,7 @@ export async function runProcessor(
 
 async function run(name: string, config: Config, options: { fromBeginning?: boolean }): Promise<number> {
   // A wrong name is told before anything is asked of a cluster.
-  if (name !== store.name) findProcessor(name)
+  const processor = name === store.name ? undefined : await findProcessor(name)
   const log = createLog(config.logLevel, name)
   const ending = Promise.withResolvers<number>()
   let told = Promise.resolve()
@@ -80,9 +80,9 @@ async function run(name: string, config: Config, options: { fromBeginning?: bool
   const start = async (): Promise<void> => {
     deployment = await connect(config, log, `everseed-${name}`)
     running =
-      name === store.name
+      processor === undefined
         ? await makeStore(deployment, config, log, metrics, fatal, options)
-        : await makeHost(deployment, findProcessor(name), log, metrics, fatal, options)
+        : await makeHost(deployment, processor, log, metrics, fatal, options)
     await running.start()
   }
   const starting = start()

@@ -1,24 +1,19 @@
 /** `everseed up`: the embedded parts and every processor, supervised, on one data folder. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { extname, join, resolve as absolute } from 'node:path'
 import type { Log } from '../processors/contract.ts'
 import type { Config } from './config.ts'
 import { connect, warmCoordinators } from './deployment.ts'
 import { saysReady, spawnChild, type Spawned } from './embedded/child.ts'
-import { type Identity, identify } from './embedded/identity.ts'
+import { identify } from './embedded/identity.ts'
 import { lockDataDir, replaceFile } from './embedded/lock.ts'
 import { partNames, startStack } from './embedded/stack.ts'
 import { type Child, type ChildState, createSupervisor, isFinal } from './embedded/supervisor.ts'
+import type { Endpoints } from './endpoints.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { brokerAnswers } from './kafka/client.ts'
 import { allTopics, processorNames } from './processors.ts'
 import type { ReadyMessage } from './run.ts'
-
-/** What a running `up` tells other commands, in the data folder's `endpoints.json`. */
-export type Endpoints = Identity & {
-  readonly environment: Readonly<Record<string, string>>
-  readonly children: readonly (ChildState & { readonly health: string | null })[]
-}
 
 /** A running stack. */
 export type Up = {
@@ -28,15 +23,6 @@ export type Up = {
   states(): readonly ChildState[]
   /** Stops processors, then parts; at most 10 seconds. Calling it again changes nothing. */
   stop(): Promise<void>
-}
-
-/** The endpoints a running `up` wrote, or undefined. */
-export function readEndpoints(dataDir: string): Endpoints | undefined {
-  try {
-    return JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8')) as Endpoints
-  } catch {
-    return undefined
-  }
 }
 
 /** Settings that are paths: another command may be called from another folder. */

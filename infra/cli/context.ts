@@ -3,10 +3,10 @@ import { EverseedError } from '../../schemas/errors.ts'
 import type { Log } from '../../processors/contract.ts'
 import { type Config, dataDirOf, partSettings, readConfig } from '../config.ts'
 import { createCodec } from '../codec.ts'
-import { connect, type Deployment } from '../deployment.ts'
+import type { Deployment } from '../deployment.ts'
 import { createLog } from '../log.ts'
 import { readOnly } from '../registry.ts'
-import { type Endpoints, readEndpoints } from '../up.ts'
+import { type Endpoints, readEndpoints } from '../endpoints.ts'
 import { isAlive } from '../embedded/identity.ts'
 
 export { countOf, linesOf, reasonOf } from '../bytes.ts'
@@ -84,6 +84,8 @@ export async function withDeployment<Result>(
   work: (deployment: Deployment, config: Config) => Promise<Result>
 ): Promise<Result> {
   const config = resolveConfig()
+  // Loaded when it is needed: who asks ClickHouse alone, or is told that nothing runs, needs no Kafka.
+  const { connect } = await import('../deployment.ts')
   const deployment = await connect(config, commandLog(), 'everseed-cli', { hurried: true })
   try {
     return await work(deployment, config)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readConfig, type Config } from '../../infra/config.ts'
-import { type Endpoints, readEndpoints } from '../../infra/up.ts'
+import { type Endpoints, readEndpoints } from '../../infra/endpoints.ts'
 import { bareEnvironment } from '../helpers/cli.ts'
 import { root } from './processes.ts'
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { writersOf } from '../../../infra/docs.ts'
-import { allTopics, processors, store } from '../../../infra/processors.ts'
+import { allTopics, inputsOf, loadProcessors, processorNames, store } from '../../../infra/processors.ts'
 import { recordNames, recordSchema } from '../../../schemas/load.ts'
 import { samplesHuman, stateTopic, tables, topics } from '../../../schemas/topics.ts'
 
 const forever = -1
+const processors = await loadProcessors()
 
 describe('the topic table', () => {
   test('names each topic once, as Kafka takes it under any prefix', () => {
@@ -87,6 +88,19 @@ describe('the topic table', () => {
 })
 
 describe('the graph', () => {
+  test('is known without loading a processor', () => {
+    assert.deepEqual(
+      processorNames,
+      [...processors, store].map(({ name }) => name)
+    )
+    for (const { name, inputs } of processors)
+      assert.deepEqual(
+        inputsOf(name),
+        Object.values(inputs).map(topic => topic.name)
+      )
+    assert.throws(() => inputsOf('constructor'), { code: 'UNKNOWN_NAME' })
+  })
+
   test('is closed: whatever is read is written by somebody', () => {
     const reads = [...processors, store].flatMap(({ inputs }) => Object.values(inputs))
     for (const topic of reads) assert.ok(topics.includes(topic), topic.name)
