@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
 import { spawnSync } from 'node:child_process'
-import type { Endpoints } from '../../../infra/up.ts'
+import type { Endpoints } from '../../../infra/endpoints.ts'
 import { corpusLines } from '../../../infra/demo/demo.ts'
 import { identify, type Identity, isAlive } from '../../../infra/embedded/identity.ts'
 import { partNames } from '../../../infra/embedded/stack.ts'
@@ -14,9 +14,10 @@ import { readConfig } from '../../../infra/config.ts'
 import { connect, type Deployment } from '../../../infra/deployment.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { allTopics, processorNames } from '../../../infra/processors.ts'
-import { samplesHuman } from '../../../schemas/topics.ts'
+import { noticeOf } from '../../../infra/runner/deadletter.ts'
+import { deadLetters, samplesHuman } from '../../../schemas/topics.ts'
 import { type Answer, type Command, runEverseed, runOnTerminal, startEverseed } from '../../helpers/cli.ts'
-import { readAll, setTopicConfig, write } from '../../helpers/deployment.ts'
+import { readAll, readRaw, setTopicConfig, write } from '../../helpers/deployment.ts'
 import { until } from '../../helpers/until.ts'
 import { runEnded } from '../../helpers/pipeline.ts'
 import { humanProvenance, prompt } from '../../helpers/records.ts'
@@ -347,6 +348,13 @@ type Letter = {
 const letters = async (...args: string[]): Promise<Letter[]> =>
   read<Letter[]>(await everseed('deadletters', 'list', '--json', ...args))
 
+/** Waits for dead letters; those that were given back are among them. */
+async function untilBuried(count: number): Promise<void> {
+  const there = async (): Promise<number> =>
+    (await readRaw(deployment!, deadLetters.name)).filter(record => noticeOf(record) === undefined).length
+  await until(`${count} dead letters`, async () => (await there()) === count, 60_000)
+}
+
 test('poison becomes dead letters; replay gives each back once, to the processor that buried it', async () => {
   const none = await everseed('deadletters', 'list')
   assert.deepEqual(
@@ -381,7 +389,7 @@ test('poison becomes dead letters; replay gives each back once, to the processor
       }
     }
   ])
-  await until('two dead letters', async () => (await letters()).length === 2, 60_000)
+  await untilBuried(2)
   const [junk, later] = await letters()
   assert.deepEqual([junk!.processor, junk!.topic], ['admit', 'human'])
   assert.deepEqual([later!.processor, later!.reason], ['admit', 'unknown_dataset'])
@@ -413,9 +421,9 @@ test('poison becomes dead letters; replay gives each back once, to the processor
 
   // What is poison stays poison: buried again it is a dead letter of its own, and nothing multiplies.
   assert.deepEqual(await replay(), { replayed: 1, already: 1 })
-  await until('the junk again', async () => (await letters()).length === 3, 60_000)
+  await untilBuried(3)
   assert.deepEqual(await replay(), { replayed: 1, already: 2 })
-  await until('the junk a third time', async () => (await letters()).length === 4, 60_000)
+  await untilBuried(4)
   await until('everything read', async () => (await deployment!.admin.lag('admit', ['human'])) === 0, 60_000)
   assert.equal(await admitted(), 1)
   assert.equal((await letters()).length, 4)
@@ -430,7 +438,7 @@ test('a replayed prompt reaches the group that buried it, and no other answers i
       partition: await slotOfLetters()
     }
   ])
-  await until('its dead letters', async () => (await letters('--reason', 'unknown_run')).length >= 2, 60_000)
+  await untilBuried(already + 2)
   const buried = await letters('--reason', 'unknown_run')
   assert.deepEqual(buried.map(letter => letter.processor).toSorted(), ['generate', 'guard'])
   assert.equal((await letters()).length, already + 2)
@@ -472,17 +480,8 @@ test('a second up on the same folder says who holds it', async () => {
 test('a killed processor comes back, and status counts it', async () => {
   const pid = endpoints().children.find(child => child.name === 'mix')!.pid!
   process.kill(pid, 'SIGKILL')
-  type Status = { processors: { name: string; state: string; pid: number | null }[] }
-  await until(
-    'mix again',
-    async () => {
-      const mix = read<Status>(await everseed('status', '--json')).processors.find(
-        ({ name }) => name === 'mix'
-      )!
-      return mix.state === 'running' && mix.pid !== pid
-    },
-    60_000
-  )
+  const mix = () => endpoints().children.find(child => child.name === 'mix')!
+  await until('mix again', () => mix().state === 'running' && mix().pid !== pid, 60_000)
   assert.match((await everseed('status')).stdout, /^mix\trunning\t\d+\t0\t1$/m)
 })
 
