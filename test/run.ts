@@ -1,6 +1,6 @@
 /**
- * `npm test`: type check, lint, format check, unit and integration tests; `npm test -- unit integration` runs some of
- * them. The integration tests share one stack, started here; tests about the parts themselves start their own.
+ * `npm test`: type check, lint, format check, unit and integration tests; `npm test -- unit long` runs some, and the long
+ * ones only when they are named. Tests on the real stack share one, started here; those about its parts start their own.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,13 +18,11 @@ const longest = [
   'faults.test',
   'cli/publish',
   'demo.test',
-  'external.test',
   'integration/runs.test',
-  'clients/training',
   'cli/alone',
-  'package.test',
-  'clickhouse/chunks',
-  'clickhouse/kills'
+  'external.test',
+  'clients/training',
+  'clickhouse/chunks'
 ]
 
 /** What may be skipped where CI is set, and why; elsewhere it is up to the machine. */
@@ -63,8 +61,8 @@ async function files(pattern: string, atLeast: number, suite: Suite): Promise<Ou
   )
 }
 
-/** The integration tests, on a stack of their own in a temporary folder. */
-async function integration(): Promise<Outcome> {
+/** Tests on the real stack: one in a temporary folder for all of them. */
+async function onStack(pattern: string, atLeast: number, tests: number): Promise<Outcome> {
   const dir = mkdtempSync(join(tmpdir(), 'everseed-test-'))
   const stack = await openStack(join(dir, 'stack'), { progress: line => process.stdout.write(`${line}\n`) })
   try {
@@ -72,11 +70,7 @@ async function integration(): Promise<Outcome> {
     const { kafka, registry, clickhouse } = stack
     writeFileSync(file, JSON.stringify({ kafka, registry, clickhouse }), { mode: 0o600 })
     process.env['TEST_STACK'] = file
-    return await files('test/integration/**/*.test.ts', 45, {
-      atLeast: 250,
-      concurrency: 3,
-      timeoutMs: 10 * 60_000
-    })
+    return await files(pattern, atLeast, { atLeast: tests, concurrency: 3, timeoutMs: 10 * 60_000 })
   } finally {
     await stack.stop()
     rmSync(dir, { recursive: true, force: true })
@@ -93,10 +87,12 @@ const phases: Record<string, () => Outcome | Promise<Outcome>> = {
       concurrency: Math.max(2, availableParallelism()),
       timeoutMs: 120_000
     }),
-  integration
+  integration: () => onStack('test/integration/**/*.test.ts', 40, 200),
+  long: () => onStack('test/long/**/*.test.ts', 7, 30)
 }
 
-const wanted = process.argv.slice(2)
+const given = process.argv.slice(2)
+const wanted = given.length > 0 ? given : Object.keys(phases).filter(name => name !== 'long')
 const unknown = wanted.filter(name => !(name in phases))
 if (unknown.length > 0) {
   process.stderr.write(
@@ -104,7 +100,7 @@ if (unknown.length > 0) {
   )
   process.exit(2)
 }
-if (wanted.length === 0 || wanted.includes('integration')) {
+if (wanted.includes('integration') || wanted.includes('long')) {
   // Said at once, not after the minutes that everything before takes.
   try {
     locateJava(process.env)
@@ -115,7 +111,7 @@ if (wanted.length === 0 || wanted.includes('integration')) {
 }
 const total: Outcome = { passed: 0, failed: 0, skipped: 0 }
 for (const [name, phase] of Object.entries(phases)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
+  if (!wanted.includes(name)) continue
   process.stdout.write(`\n== ${name}\n`)
   const started = performance.now()
   const outcome = await phase()
