@@ -6,7 +6,7 @@ import { glanceKeys, textKeys } from '../metrics/text-keys.ts'
 import { typesSource } from '../schemas/generate.ts'
 import { topics, type Topic } from '../schemas/topics.ts'
 import { environment, legalValues } from './config.ts'
-import { loadProcessors, store } from './processors.ts'
+import { loadProcessors, storeName } from './processors.ts'
 import { viewSections, viewsFile } from './views-page.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -27,7 +27,7 @@ export function flow(): string {
   }
   lines.push(
     `  training[/training/] --> jobs((training jobs))`,
-    `  every(every topic) -.-> ${store.name} -.-> ClickHouse[(ClickHouse)]`,
+    `  every(every topic) -.-> ${storeName} -.-> ClickHouse[(ClickHouse)]`,
     '```'
   )
   return [...new Set(lines)].join('\n')

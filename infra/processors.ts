@@ -1,12 +1,13 @@
 /** The composition root: the one place that knows every processor. */
 import type { Processor } from '../processors/contract.ts'
-import { store } from '../processors/store.ts'
+import type { Sink } from '../processors/sink.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import {
   candidates,
   deadLetters,
   generations,
   human,
+  journal,
   prompts,
   promptsParked,
   samplesHuman,
@@ -65,8 +66,13 @@ const entries: Readonly<Record<string, Entry>> = {
   }
 }
 
+/** What writes everything into ClickHouse is no processor: its output is no topic. */
+export const storeName = 'store'
+/** All but what only its processor understands. */
+const stored = topics.filter(topic => topic !== journal)
+
 /** Names of everything `everseed run` can run. */
-export const processorNames: readonly string[] = [...Object.keys(entries), store.name]
+export const processorNames: readonly string[] = [...Object.keys(entries), storeName]
 
 /** Every processor but the store, in the order of the flow. */
 export async function loadProcessors(): Promise<Processor[]> {
@@ -96,14 +102,14 @@ function entryOf(name: string): Entry {
 
 /** Topics each processor reads, by processor name: what its lag is counted over. */
 export function inputsOf(name: string): string[] {
-  const inputs = name === store.name ? Object.values(store.inputs) : entryOf(name).inputs
+  const inputs = name === storeName ? stored : entryOf(name).inputs
   return inputs.map(topic => topic.name)
 }
 
 const processed = new Set(Object.keys(entries).flatMap(inputsOf))
 /** Topics only the store reads: nobody else would bury what in them cannot be read. */
 export const readByStoreOnly: ReadonlySet<string> = new Set(
-  inputsOf(store.name).filter(name => !processed.has(name))
+  inputsOf(storeName).filter(name => !processed.has(name))
 )
 
 /**
@@ -114,4 +120,7 @@ export async function findProcessor(name: string): Promise<Processor> {
   return await entryOf(name).load()
 }
 
-export { store }
+/** What writes everything into ClickHouse. */
+export async function loadStore(): Promise<Sink> {
+  return (await import('../processors/store.ts')).store
+}

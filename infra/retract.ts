@@ -12,7 +12,7 @@ import {
 } from './clickhouse/lineage.ts'
 import { type Deployment, microseconds } from './deployment.ts'
 import { sees } from './llm/offline.ts'
-import { store } from './processors.ts'
+import { storeName } from './processors.ts'
 import { retractionsOf } from './retractions.ts'
 import { untilNone } from './patience.ts'
 import { readTable, writeTable } from './tables.ts'
@@ -62,7 +62,7 @@ const patienceMs = 60_000
 /** Descendants are found in ClickHouse: only once everything that was made by now is there is none of them missing. */
 async function storeCaughtUp({ admin }: Deployment): Promise<void> {
   const ranges = (await Promise.all([samplesHuman.name, generations.name].map(admin.ranges))).flat()
-  await untilNone(() => admin.lagIn(store.name, ranges), {
+  await untilNone(() => admin.lagIn(storeName, ranges), {
     patienceMs,
     stalled: lag =>
       new EverseedError(

@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { connect, type Deployment, microseconds } from './deployment.ts'
 import type { FailedMessage } from './embedded/child.ts'
 import { createLog } from './log.ts'
-import { allTopics, findProcessor, readByStoreOnly, store } from './processors.ts'
+import { allTopics, findProcessor, loadStore, readByStoreOnly, storeName } from './processors.ts'
 import { createMetrics } from './runner/counters.ts'
 import { serveHealth } from './runner/health.ts'
 import { createHost, topicsOf } from './runner/process.ts'
@@ -48,7 +48,7 @@ export async function runProcessor(
 
 async function run(name: string, config: Config, options: { fromBeginning?: boolean }): Promise<number> {
   // A wrong name is told before anything is asked of a cluster.
-  const processor = name === store.name ? undefined : await findProcessor(name)
+  const processor = name === storeName ? undefined : await findProcessor(name)
   const log = createLog(config.logLevel, name)
   const ending = Promise.withResolvers<number>()
   let told = Promise.resolve()
@@ -183,6 +183,7 @@ async function makeStore(
     import('./runner/cluster.ts'),
     import('./clickhouse/open.ts')
   ])
+  const store = await loadStore()
   await deployment.prepare(allTopics.filter(topic => topic.kind !== 'state'))
   const { newWriter, close } = await openStore(
     config.clickhouse,

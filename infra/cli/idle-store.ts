@@ -3,12 +3,12 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
 import { ownerOf, refuseOthers } from '../clickhouse/owner.ts'
 import type { ClusterAdmin } from '../kafka/admin.ts'
-import { store } from '../processors.ts'
+import { storeName } from '../processors.ts'
 import { commandLog, withDeployment } from './context.ts'
 
 /** A store that is killed stays a member for its session timeout, which is longer than an insert may take. */
 async function refuseWhileStoring(admin: ClusterAdmin, advice: string): Promise<void> {
-  const members = await admin.members(store.name)
+  const members = await admin.members(storeName)
   if (members === 0) return
   throw new EverseedError(
     'STORE_RUNNING',

@@ -24,7 +24,6 @@ import type { Defaults } from '../lines.ts'
 import { clickhouseOf, linesOf, reasonOf, withDeployment } from './context.ts'
 import { type Format, formatOf, inputOf } from './input.ts'
 import { note, print, printJson, progress } from './output.ts'
-import { watchRun } from './watch.ts'
 
 /** Rejected lines shown one by one; all of them are in the file. */
 const shownRejects = 20
@@ -240,7 +239,9 @@ export async function prompts(
     }
     const { state } = await closeRun(deployment, run.id)
     if (!options.json) note(closed(run.id, state))
-    if (clickhouse) await watchRun(deployment, clickhouse, { recipe, run: run.id })
+    if (!clickhouse) return
+    const { watchRun } = await import('./watch.ts')
+    await watchRun(deployment, clickhouse, { recipe, run: run.id })
   })
 }
 

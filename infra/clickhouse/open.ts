@@ -2,7 +2,7 @@
 import type { Log } from '../../processors/contract.ts'
 import type { ClickHouseConfig } from '../config.ts'
 import { EverseedError } from '../../schemas/errors.ts'
-import { store } from '../processors.ts'
+import { loadStore } from '../processors.ts'
 import { type ClickHouseWriter, createChunkWriter } from './chunks.ts'
 import { createWarehouse } from './client.ts'
 import { migrate } from './migrate.ts'
@@ -44,6 +44,7 @@ export async function openStore(
     await claim(warehouse, owner)
     await migrate(warehouse, log)
     const { clusterId, prefix } = owner
+    const store = await loadStore()
     const group = prefix + store.name
     const timeoutMs = insertTimeout(sessionTimeoutMs)
     const newWriter = () => createChunkWriter({ warehouse, clusterId, group, sink: store, log, timeoutMs })

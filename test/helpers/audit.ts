@@ -8,7 +8,7 @@ import { createWarehouse } from '../../infra/clickhouse/client.ts'
 import type { Deployment } from '../../infra/deployment.ts'
 import { readRanges } from '../../infra/kafka/reader.ts'
 import { silentLog } from '../../infra/log.ts'
-import { store } from '../../infra/processors.ts'
+import { store } from '../../processors/store.ts'
 import type { Up } from '../../infra/up.ts'
 import * as topics from '../../schemas/topics.ts'
 import type {

@@ -16,7 +16,7 @@ import { corpusLines } from '../../infra/demo/demo.ts'
 import { openProducer } from '../../infra/kafka/producer.ts'
 import { follow } from '../../infra/kafka/reader.ts'
 import { silentLog } from '../../infra/log.ts'
-import { allTopics, inputsOf, processorNames, store } from '../../infra/processors.ts'
+import { allTopics, inputsOf, processorNames, storeName } from '../../infra/processors.ts'
 import {
   closeRun,
   ensureDataset,
@@ -215,7 +215,7 @@ async function auditPoison(deployment: Deployment, slot: number, poison: readonl
     })
   }
   const readers = (topic: string): string[] =>
-    processorNames.filter(name => name !== store.name && inputsOf(name).includes(topic))
+    processorNames.filter(name => name !== storeName && inputsOf(name).includes(topic))
   const expected = poison.flatMap(({ topic, key, reason }) =>
     readers(topic).map(processor => `${processor} ${topic}/${slot} ${key} ${reason}`)
   )

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { writersOf } from '../../../infra/docs.ts'
-import { allTopics, inputsOf, loadProcessors, processorNames, store } from '../../../infra/processors.ts'
+import { allTopics, inputsOf, loadProcessors, loadStore, processorNames } from '../../../infra/processors.ts'
 import { recordNames, recordSchema } from '../../../schemas/load.ts'
 import { samplesHuman, stateTopic, tables, topics } from '../../../schemas/topics.ts'
 
 const forever = -1
 const processors = await loadProcessors()
+const store = await loadStore()
 
 describe('the topic table', () => {
   test('names each topic once, as Kafka takes it under any prefix', () => {
@@ -92,6 +93,12 @@ describe('the graph', () => {
     assert.deepEqual(
       processorNames,
       [...processors, store].map(({ name }) => name)
+    )
+    assert.deepEqual(
+      inputsOf(store.name).toSorted(),
+      Object.values(store.inputs)
+        .map(topic => topic.name)
+        .toSorted()
     )
     for (const { name, inputs } of processors)
       assert.deepEqual(
