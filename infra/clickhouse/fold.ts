@@ -65,6 +65,14 @@ async function finish(warehouse: Warehouse, target: Target): Promise<void> {
   }
 }
 
+/** Tables whose chunks are folded. */
+const targets = [...new Set(rollups.filter(({ kind }) => kind === 'sum').map(one => one.target))]
+
+/** Removes what a fold that was killed left, which would count twice; done before a store writes. */
+export async function finishFolds(warehouse: Warehouse): Promise<void> {
+  for (const target of targets) await finish(warehouse, target)
+}
+
 /**
  * Folds the chunks of every partition that lie before the first one with a record of the last days. Run it while no
  * store runs and nobody reads: between two statements sums are there twice. After a crash it goes on where it was.
@@ -72,7 +80,7 @@ async function finish(warehouse: Warehouse, target: Target): Promise<void> {
  */
 export async function fold(warehouse: Warehouse, days: number): Promise<Folded[]> {
   const done: Folded[] = []
-  for (const target of new Set(rollups.filter(({ kind }) => kind === 'sum').map(one => one.target))) {
+  for (const target of targets) {
     const { time, columns } = sums[target]!
     const before = await rowsOf(warehouse, target)
     await finish(warehouse, target)

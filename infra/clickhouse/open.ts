@@ -5,6 +5,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { loadStore } from '../processors.ts'
 import { type ClickHouseWriter, createChunkWriter } from './chunks.ts'
 import { createWarehouse } from './client.ts'
+import { finishFolds } from './fold.ts'
 import { migrate } from './migrate.ts'
 import { claim, type Owner } from './owner.ts'
 
@@ -43,6 +44,7 @@ export async function openStore(
     // Before anything is changed in it.
     await claim(warehouse, owner)
     await migrate(warehouse, log)
+    await finishFolds(warehouse)
     const { clusterId, prefix } = owner
     const store = await loadStore()
     const group = prefix + store.name
