@@ -30,7 +30,13 @@ async function startParts(t: TestContext, dataDir: string, env: NodeJS.ProcessEn
 test('a second start fetches nothing and works offline', { timeout: 300_000 }, async t => {
   const folder = newFolder(t)
   const dataDir = join(folder, 'data')
+  // Killed at the worst moment of its first start the registry left some of its tables, on which it would never start.
+  const registry = join(dataDir, 'registry')
+  mkdirSync(registry, { recursive: true, mode: 0o700 })
+  writeFileSync(join(registry, 'registry.mv.db'), 'half a database')
+  writeFileSync(join(registry, 'unfinished'), '')
   await startParts(t, dataDir)
+  assert.ok(!existsSync(join(registry, 'unfinished')))
 
   const [programs, calls] = [join(folder, 'programs'), join(folder, 'calls')]
   mkdirSync(programs)
