@@ -179,10 +179,17 @@ test('what was retracted since is left out, rows and answers of pairs, and the c
   assert.equal(written['train'], 4)
   const text = done(await exportTo('left', '--format', 'text', '--validation', '0'))
   assert.equal(text.rows['train'], 399)
-  assert.match(
-    readFileSync(join(folder, 'left/README.md'), 'utf8'),
-    /1 rows were retracted after the version/
+  const card = readFileSync(join(folder, 'left/README.md'), 'utf8')
+  assert.match(card, /1 rows were retracted after the version/)
+  // What the files hold, beside what the version was made with.
+  const ratios = Object.fromEntries(
+    Array.from(card.matchAll(/^\| ([a-z -]+) \| ([\d.]+) \|$/gm), ([, what, number]) => [what, number])
   )
+  const { rows: inFiles, 'human-authored rows': people, 'real share': share } = ratios
+  assert.deepEqual([inFiles, people, share], ['400', '200', '0.500'])
+  assert.equal(ratios['rows of the files'], '399')
+  assert.equal(ratios['human-authored rows of the files'], '199')
+  assert.equal(ratios['real share of the files'], '0.499')
 })
 
 test('for people it says what it did and what it left out; a folder with something else is refused', async () => {

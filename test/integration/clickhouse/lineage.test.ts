@@ -244,6 +244,11 @@ test('any number of ids is asked for, and those no text can have are passed over
   assert.deepEqual(await descendantsOf(ask, 'd', [...many, 'g1']), [{ id: 'g2', ancestor: 'g1' }])
 })
 
+test('who quotes a text descends from it, and so does what was made of that', async () => {
+  // The edited one has nothing else from h2, and g1 nothing but through it.
+  assert.deepEqual((await descendantsOf(ask, 'd', ['h2'])).map(({ id }) => id).toSorted(), ['e1', 'g1', 'g2'])
+})
+
 let grownFamilies = 0
 test('all descendants are the closure, in any graph, by any number of steps at once', async () => {
   await fc.assert(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { parquetRows } from '../../../infra/formats/parquet.ts'
@@ -116,6 +117,28 @@ describe('Parquet', () => {
       message: /^text: bytes that are not UTF-8/
     })
     assert.deepEqual(await read('empty.parquet'), [])
+  })
+
+  test('that unpacks to more than its pages say is a broken file, not an empty memory', async () => {
+    for (const [codec, pack] of [
+      ['GZIP', gzipSync],
+      ['BROTLI', brotliCompressSync],
+      ['ZSTD', zstdCompressSync]
+    ] as const) {
+      // A bomb: every page says how long its text is, and holds 64 MiB of nothing.
+      const bomb = parquetWriteBuffer({
+        codec,
+        compressors: { [codec]: () => pack(Buffer.alloc(64 * 1024 * 1024)) },
+        columnData: [{ name: 'text', data: ['x'], type: 'STRING' }]
+      })
+      assert.ok(bomb.byteLength < 1024 * 1024)
+      const before = process.memoryUsage().arrayBuffers
+      await assert.rejects(gathered(parquetRows(asBuffer(new Uint8Array(bomb)), 'bomb')), {
+        code: 'FILE_UNREADABLE',
+        message: /^row group 0 of bomb cannot be read/
+      })
+      assert.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024, codec)
+    }
   })
 
   test('that cannot be read is named, with what to do', async () => {

@@ -4,8 +4,9 @@ import * as fc from 'fast-check'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { csvRows } from '../../../infra/formats/csv.ts'
 import { parquetRows } from '../../../infra/formats/parquet.ts'
-import type { Columns } from '../../../infra/formats/shapes.ts'
+import { type Columns, legible } from '../../../infra/formats/shapes.ts'
 import { type Defaults, documentOf } from '../../../infra/lines.ts'
+import { EverseedError } from '../../../schemas/errors.ts'
 import type { Document } from '../../../schemas/types.ts'
 import { nastyString } from '../../helpers/arbitrary.ts'
 import { asBuffer, chunks, csv, gathered } from '../../helpers/tables.ts'
@@ -286,4 +287,22 @@ test('any documents are the same records from JSON lines, CSV and Parquet', asyn
     }),
     { numRuns: 60 }
   )
+})
+
+test('lists in lists without end are a mistake of their row, and every other failure stays what it is', () => {
+  const depth = 200_000
+  const row = `{"text":"x","metadata":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  let cause: unknown
+  assert.throws(
+    () => of(row),
+    error => {
+      cause = error
+      return true
+    }
+  )
+  const told = legible(cause)
+  assert.ok(told instanceof EverseedError)
+  assert.deepEqual([told.code, told.message], ['RECORD_INVALID', 'lists and objects are nested too deep'])
+  for (const other of [new RangeError('Invalid array length'), new Error('call stack'), 'x'])
+    assert.equal(legible(other), other)
 })

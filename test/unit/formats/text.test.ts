@@ -41,6 +41,22 @@ describe('a folder of texts', () => {
     assert.equal(columns?.['source_uri'], 'https://example.org/letters/a/deep/er/x.txt')
   })
 
+  test('of which one cannot be read loses no other', async t => {
+    const root = folder(t, { 'a.txt': 'a', 'b.txt': 'b', 'c.txt': 'c' })
+    // Whoever is root may read whatever the rights of a file say: it goes between the listing and the reading.
+    const lines = textFiles(root)
+    const first = await lines.next()
+    rmSync(join(root, 'b.txt'))
+    symlinkSync(join(root, 'b.txt'), join(root, 'b.txt'))
+    const [second, third] = [await lines.next(), await lines.next()]
+    assert.deepEqual(
+      [first, third].map(({ value }) => value?.columns?.['text']),
+      ['a', 'c']
+    )
+    assert.equal(second.value?.file, 'b.txt')
+    assert.match(second.value?.problem ?? '', /no regular file|cannot be read/)
+  })
+
   test('names what is no document, and why', async t => {
     const root = folder(t, {
       '.hidden.txt': 'x',

@@ -58,6 +58,18 @@ describe('admit', () => {
     assert.deepEqual(metadata, { chapter: '1', document_id: 'moby-1' })
   })
 
+  test('what admit says of a document nobody can say before it', async () => {
+    const claims = { document_id: 'of-another', sibling_of: 'of-another', chapter: '1' }
+    const records = await admitted([
+      document('Call me Ishmael.', { id: 'moby-1', metadata: claims }),
+      document('It was the best of times.', { id: '', metadata: claims })
+    ])
+    assert.deepEqual(
+      records.map(({ value }) => value.metadata),
+      [{ chapter: '1', document_id: 'moby-1' }, { chapter: '1' }]
+    )
+  })
+
   test('the same text is taken in once, under whatever id it comes', async () => {
     const texts = ['one text', 'one text', 'another', 'one text']
     const records = await admitted(texts.map((text, index) => document(text, { id: `d${index}` })))
