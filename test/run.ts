@@ -70,7 +70,7 @@ async function onStack(pattern: string, atLeast: number, tests: number): Promise
     const { kafka, registry, clickhouse } = stack
     writeFileSync(file, JSON.stringify({ kafka, registry, clickhouse }), { mode: 0o600 })
     process.env['TEST_STACK'] = file
-    return await files(pattern, atLeast, { atLeast: tests, concurrency: 3, timeoutMs: 10 * 60_000 })
+    return await files(pattern, atLeast, { atLeast: tests, concurrency: 2, timeoutMs: 10 * 60_000 })
   } finally {
     await stack.stop()
     rmSync(dir, { recursive: true, force: true })
