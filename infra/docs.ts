@@ -1,4 +1,4 @@
-/** What is made from code: the types of the records, the flow in the README, the pages of topics, settings and views. */
+/** What is made from code: the types of the records, the flow in the README, the pages of topics, settings and views, what Grafana reads. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { textDocs } from '../metrics/text-docs.ts'
@@ -7,6 +7,8 @@ import { typesSource } from '../schemas/generate.ts'
 import { topics, type Topic } from '../schemas/topics.ts'
 import { environment, legalValues } from './config.ts'
 import { loadProcessors, storeName } from './processors.ts'
+import { alertsYaml } from './grafana/alerts.ts'
+import { dashboardJson, dashboards } from './grafana/dashboards.ts'
 import { viewSections, viewsFile } from './views-page.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -127,7 +129,12 @@ export function generatedFiles(): { path: string; text: string }[] {
     { path: join(root, 'docs/topics.md'), text: replaced(topicsPage, 'topics', topicTable()) },
     { path: join(root, 'docs/settings.md'), text: replaced(settingsPage, 'settings', settingsTable()) },
     { path: join(root, 'docs/measure.md'), text: replaced(measurePage, 'metrics', metricsTable()) },
-    { path: viewsFile, text: replaced(viewsPage, 'views', viewSections(viewsPage)) }
+    { path: viewsFile, text: replaced(viewsPage, 'views', viewSections(viewsPage)) },
+    ...dashboards.map(one => ({
+      path: join(root, `infra/grafana/dashboards/${one.name}.json`),
+      text: dashboardJson(one)
+    })),
+    { path: join(root, 'infra/grafana/provisioning/alerting/everseed.yaml'), text: alertsYaml() }
   ]
 }
 

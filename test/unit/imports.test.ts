@@ -78,7 +78,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   pino: ['infra/log.ts'],
   'prom-client': ['infra/runner/counters.ts'],
   tinyld: ['processors/verify/language.ts'],
-  yaml: ['infra/recipe.ts', 'infra/export/card.ts'],
+  yaml: ['infra/recipe.ts', 'infra/export/card.ts', 'infra/grafana/alerts.ts'],
   zod: [
     'processors/recipe.ts',
     'processors/mixing.ts',
