@@ -245,7 +245,7 @@ test('any number of ids is asked for, and those no text can have are passed over
 })
 
 test('who quotes a text descends from it, and so does what was made of that', async () => {
-  // The edited one has nothing else from h2, and g1 nothing but through it; g4 was made of g2.
+  // The edited one has nothing else from h2, and g1 nothing but through it; g4 was made of h2 itself.
   const found = (await descendantsOf(ask, 'd', ['h2'])).map(({ id }) => id)
   assert.deepEqual(found.toSorted(), ['e1', 'g1', 'g2', 'g4'])
 })
