@@ -70,7 +70,7 @@ async function onStack(pattern: string, atLeast: number, tests: number): Promise
     const { kafka, registry, clickhouse } = stack
     writeFileSync(file, JSON.stringify({ kafka, registry, clickhouse }), { mode: 0o600 })
     process.env['TEST_STACK'] = file
-    return await files(pattern, atLeast, { atLeast: tests, concurrency: 2, timeoutMs: 10 * 60_000 })
+    return await files(pattern, atLeast, { atLeast: tests, concurrency: 3, timeoutMs: 10 * 60_000 })
   } finally {
     await stack.stop()
     rmSync(dir, { recursive: true, force: true })
@@ -87,8 +87,8 @@ const phases: Record<string, () => Outcome | Promise<Outcome>> = {
       concurrency: Math.max(2, availableParallelism()),
       timeoutMs: 120_000
     }),
-  integration: () => onStack('test/integration/**/*.test.ts', 40, 200),
-  long: () => onStack('test/long/**/*.test.ts', 7, 30)
+  integration: () => onStack('test/integration/**/*.test.ts', 38, 200),
+  long: () => onStack('test/long/**/*.test.ts', 10, 40)
 }
 
 const given = process.argv.slice(2)
