@@ -57,6 +57,11 @@ FROM lineage GROUP BY generation, origin, relation ORDER BY generation, relation
     sql: `SELECT task, topic, format, human, generated, hits, round(cells_hit_5, 2) AS cells_hit_5, round(entropy, 3) AS entropy
 FROM coverage WHERE run != '' ORDER BY under_covered DESC, hits LIMIT 5`
   },
+  coverage_gaps: {
+    about: 'What do people write about that the models leave out?',
+    sql: `SELECT topic, human, round(human_share, 3) AS human_share, verified, round(verified_share, 3) AS share, round(ratio, 2) AS ratio, thin
+FROM coverage_gaps ORDER BY ratio, human DESC LIMIT 5`
+  },
   generation_trends: {
     about: 'Where is each metric heading from one generation to the next?',
     sql: `SELECT metric, generation, windows, round(mean, 3) AS mean, round(z, 1) AS z, round(slope, 4) AS slope, round(slope_z, 2) AS slope_z

@@ -7,6 +7,7 @@ export const views = [
   'mix_ratio_windows',
   'spend',
   'coverage',
+  'coverage_gaps',
   'contamination',
   'lineage',
   'texts',

@@ -200,6 +200,14 @@ FROM mix_ratio_windows WHERE ${inDatasets} GROUP BY window ORDER BY window`
 FROM coverage WHERE ${inDatasets} AND ${inRuns} AND under_covered ORDER BY verified, run, task, topic, format`
       },
       {
+        title: 'What people write about and models do not',
+        description: 'Cells of human text that are thin among accepted samples, with texts to look at.',
+        type: 'table',
+        size: [12, 10],
+        sql: `SELECT run, task, topic, format, human, verified, ratio, examples
+FROM coverage_gaps WHERE ${inDatasets} AND ${inRuns} AND thin ORDER BY ratio, human DESC`
+      },
+      {
         title: 'Human text that models may have written',
         description: 'Share of a source that stood in synthetic samples before it was admitted.',
         type: 'table',
@@ -211,7 +219,7 @@ FROM contamination WHERE ${inDatasets} ORDER BY mean_overlap DESC NULLS LAST`
         title: 'Rows by generation of their model',
         description: '0 is human text; a deeper generation than the cap never enters.',
         type: 'barchart',
-        size: [24, 8],
+        size: [12, 10],
         options: { xField: 'generation' },
         sql: `SELECT generation, sum(found) AS texts
 FROM mix_ratio_windows ARRAY JOIN mapKeys(generations) AS generation, mapValues(generations) AS found

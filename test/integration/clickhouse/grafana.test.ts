@@ -96,6 +96,7 @@ const rejected = (run: string): Rejection => ({
 const people = (source: string, overlap: number): Sample[] =>
   Array.from({ length: 30 }, (_, index) =>
     make.humanSample(`${source}-${index}`, `A text ${index} of ${source} about the sea and its ships.`, {
+      cell: make.cell({ task: '', topic: index < 20 ? 'sea' : 'peace', format: '' }),
       provenance: make.humanProvenance({ source_uri: source, split: 'SEED' }),
       verdicts: [
         { check: 'synthetic_overlap', version: '1', outcome: 'pass', score: overlap, detail: '' }

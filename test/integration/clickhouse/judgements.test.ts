@@ -36,6 +36,9 @@ const close = (actual: unknown, expected: number): void =>
 const hits = { t1: 8, t2: 1, t3: 3, t4: 0, stray: 2 }
 const asked = ['t1', 't2', 't3', 't4'] as const
 
+/** Human texts per topic: their publisher says no more of them; of some not even that. */
+const people = { t1: 10, t2: 5, t4: 5, '': 7 }
+
 let windows = 0
 const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>[]): DiversityStat => ({
   scope: `d/r/raw/${about.generation ?? ''}/${about.source ?? 'alpha'}`,
@@ -91,6 +94,15 @@ before(async () => {
     )
   )
   await writer.write(chunkOf('samples.verified', 0, 0, samples))
+  const texts = Object.entries(people).flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, index) =>
+      make.humanSample(`h-${topic}-${index}`, `Text ${index} about ${topic}.`, {
+        cell: make.cell({ task: '', topic, format: '' }),
+        provenance: make.humanProvenance({ split: index < 2 ? 'SEED' : 'REFERENCE' })
+      })
+    )
+  )
+  await writer.write(chunkOf('samples.human', 0, 0, texts))
   const trend = Object.entries(series).flatMap(([generation, values]) =>
     values.map(value =>
       window({ generation: Number(generation) }, [
@@ -136,6 +148,39 @@ test('coverage counts declared cells, hit or not, and says how evenly they are f
     close(row['cells_hit_5'], defined(topicCoverage(declared, 5)))
     close(row['entropy'], defined(topicEntropy(declared)))
   }
+})
+
+test('gaps are what people write about and models do not, with texts to look at', async () => {
+  const found = await warehouse.rows<Record<string, unknown>>(
+    `SELECT topic, human, human_share, verified, verified_share, ratio, thin, examples FROM coverage_gaps WHERE run = 'cells' ORDER BY ratio`
+  )
+  // Of 20 labelled texts; of nine samples that fit any of their cells, whatever task and format they have.
+  const row = (topic: keyof typeof people & keyof typeof hits, thin: boolean) => {
+    const [human_share, verified_share] = [people[topic] / 20, hits[topic] / 9]
+    return {
+      topic,
+      human: people[topic],
+      human_share,
+      verified: hits[topic],
+      verified_share,
+      ratio: verified_share / human_share,
+      thin,
+      examples: [2, 3, 4].map(index => `h-${topic}-${index}`)
+    }
+  }
+  assert.deepEqual(found, [row('t4', true), row('t2', true), row('t1', false)])
+  // A run without a sample has no share, and no gap yet.
+  await writer.write(
+    chunkOf('prompts', 0, asked.length, [
+      make.prompt('p-new', { cell: make.cell({ topic: 't1' }), run: 'new' })
+    ])
+  )
+  assert.deepEqual(
+    await warehouse.rows(
+      `SELECT topic, verified, verified_share, ratio, thin FROM coverage_gaps WHERE run = 'new' ORDER BY topic`
+    ),
+    ['t1', 't2', 't4'].map(topic => ({ topic, verified: 0, verified_share: null, ratio: null, thin: false }))
+  )
 })
 
 test('trends lay a line through the means of the generations', async () => {
