@@ -70,6 +70,27 @@ export class GramTable {
     return distinct
   }
 
+  /** The id of a hash, -1 when it was never added. */
+  find(lo: number, hi: number): number {
+    const slots = this.#slots
+    const entries = this.#entries
+    const mask = slots.length - 1
+    let slot = (lo ^ (hi >>> 7)) & mask
+    let id = slots[slot]! - 1
+    while (id >= 0 && (entries[id * stride] !== lo || entries[id * stride + 1] !== hi)) {
+      slot = (slot + 1) & mask
+      id = slots[slot]! - 1
+    }
+    return id
+  }
+
+  /** How often each hash was added, by id. */
+  counts(): Int32Array {
+    const counts = new Int32Array(this.size)
+    for (let id = 0; id < counts.length; id++) counts[id] = this.#entries[id * stride + 2]!
+    return counts
+  }
+
   /** Position of each hash's first occurrence among all occurrences, ascending. */
   get firsts(): Int32Array {
     return this.#firsts.subarray(0, this.size)
@@ -77,9 +98,7 @@ export class GramTable {
 
   /** Frequencies of frequencies. */
   spectrum(): Spectrum {
-    const counts = new Int32Array(this.size)
-    for (let id = 0; id < counts.length; id++) counts[id] = this.#entries[id * stride + 2]!
-    return spectrumOf(counts)
+    return spectrumOf(this.counts())
   }
 
   /** Forgets everything; keeps the memory unless one huge document made it so. */

@@ -30,3 +30,25 @@ export const panelKeys = [
 
 /** Key of a metric of the panel. */
 export type PanelKey = (typeof panelKeys)[number]
+
+/** Keys of what a window is beside a human reference, in the order they are reported. */
+export const referenceKeys = [
+  'kl_to_human',
+  'js_to_human',
+  'tail_types_kept',
+  'tail_mass',
+  'log_ppl_mean',
+  'log_ppl_sd',
+  'log_ppl_iqr',
+  'log_ppl_mean_trimmed',
+  'log_ppl_sd_trimmed'
+] as const
+
+/** Key of a metric of a window beside a human reference. */
+export type ReferenceKey = (typeof referenceKeys)[number]
+
+/** Keys of a window of the pipeline. */
+export const windowKeys = [...panelKeys, ...referenceKeys] as const
+
+/** Key of a metric of a window of the pipeline. */
+export type WindowKey = (typeof windowKeys)[number]

@@ -26,6 +26,8 @@ export type Panel = {
   readonly documents: number
   /** Words so far. */
   readonly tokens: number
+  /** The words of what was added; valid until more is. */
+  readonly words: Pool
   /** Every metric of what was added, or why it has none. The window may go on afterwards. */
   values(): Record<PanelKey, Measured>
   /** Empties the window and keeps its memory for the next. */
@@ -33,7 +35,11 @@ export type Panel = {
 }
 
 /** Hashes of one tokenizer over the documents of a window, one document after the other. */
-type Pool = { readonly tokens: Hashes; readonly ends: number[] }
+export type Pool = {
+  readonly tokens: Hashes
+  /** Where each document's tokens end. */
+  readonly ends: number[]
+}
 
 const createPool = (): Pool => ({ tokens: createHashes(), ends: [] })
 
@@ -191,6 +197,7 @@ export function createPanel(): Panel {
       addTo(words, hashes.words)
       addTo(whitespace, hashes.whitespace)
     },
+    words,
     values,
     get documents() {
       return words.ends.length

@@ -1,0 +1,146 @@
+/**
+ * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass` and
+ * `logPerplexity` say of its words, in one pass over their hashes. The order of the documents does not matter but for rounding.
+ */
+import { GramTable } from './gram-table.ts'
+import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
+import { type Hashes, createHashes, reserve } from './hashes.ts'
+import { interquartileRange } from './interquartile-range.ts'
+import type { ReferenceKey } from './keys.ts'
+import { end, firstWord, unknown } from './kneser-ney.ts'
+import { mean, standardDeviation } from './moments.ts'
+import { type Measured, measured, undefinedBecause } from './result.ts'
+import { trimmed } from './trimmed.ts'
+
+/** Hashes of a window's words, one document after the other. */
+type Words = { readonly tokens: Hashes; readonly ends: readonly number[] }
+
+/** Tokens there is kept room for between windows. */
+const largestKept = 2 ** 17
+
+// For all windows, used while values are taken.
+const strangers = createHashes()
+const strange = new GramTable()
+let ids = new Int32Array(0)
+let counts = new Int32Array(0)
+
+/**
+ * Compares a window. Complexity: linear in its tokens, whatever the size of the reference. Memory: 12 bytes a token and 4 a
+ * type of the reference, shared by all windows.
+ * @param words of the window
+ * @returns all undefined where a window has no tokens
+ */
+export function besideReference(
+  { tokens, ends }: Words,
+  reference: HashedReference
+): Record<ReferenceKey, Measured> {
+  number(tokens, reference)
+  const values = {
+    ...divergence(tokens.length, reference),
+    ...perplexity(logPerplexities(ends, reference))
+  }
+  for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
+  strange.clear()
+  if (ids.length > largestKept) {
+    ids = new Int32Array(0)
+    Object.assign(strangers, createHashes())
+  }
+  return values
+}
+
+/** Numbers the window's words and counts those the reference has not. */
+function number({ lo, hi, length }: Hashes, reference: HashedReference): void {
+  if (ids.length < length) ids = new Int32Array(length * 2)
+  if (counts.length < reference.counts.length) counts = new Int32Array(reference.counts.length)
+  reserve(strangers, length)
+  strangers.length = 0
+  for (let at = 0; at < length; at++) {
+    const id = reference.find(lo[at]!, hi[at]!)
+    ids[at] = id
+    if (id >= 0) continue
+    strangers.lo[strangers.length] = lo[at]!
+    strangers.hi[strangers.length++] = hi[at]!
+  }
+  strange.add(strangers, 1)
+}
+
+function divergence(length: number, reference: HashedReference) {
+  const { tail, logs, tokens } = reference
+  const spectrum = strange.spectrum()
+  // Over the union of the types, with something added to every count, what each side sums up to.
+  const union = reference.counts.length + spectrum.types
+  const [ofWindow, ofHuman] = [length + addedCount * union, tokens + addedCount * union]
+  const term = (inWindow: number, inHuman: number): number => {
+    const p = (inWindow + addedCount) / ofWindow
+    return p * Math.log2((p * ofHuman) / (inHuman + addedCount))
+  }
+  let [kl, js, kept, mass, present, absentLogs, absent] = [0, 0, 0, 0, 0, logs, reference.counts.length]
+  for (let at = 0; at < length; at++) if (ids[at]! >= 0) counts[ids[at]!]! += 1
+  for (let at = 0; at < length; at++) {
+    const id = ids[at]!
+    const count = id < 0 ? 0 : counts[id]!
+    // Counts of what was looked at are below nought until the window is done with.
+    if (count <= 0) continue
+    counts[id] = -count
+    const inHuman = reference.counts[id]!
+    const [p, q] = [count / length, inHuman / tokens]
+    js += p * Math.log2((2 * p) / (p + q)) + q * Math.log2((2 * q) / (p + q))
+    kl += term(count, inHuman)
+    present += inHuman
+    absent -= 1
+    absentLogs -= Math.log2(inHuman + addedCount)
+    if (inHuman > mostOfTail) continue
+    kept += 1
+    mass += count
+  }
+  for (const [count, types] of spectrum.frequencies) kl += types * term(count, 0)
+  const least = addedCount / ofWindow
+  kl += least * (absent * Math.log2(least * ofHuman) - absentLogs)
+  js += spectrum.tokens / length + (tokens - present) / tokens
+  const some = (value: number): Measured =>
+    length === 0 ? undefinedBecause('no tokens on one side') : measured(value)
+  const ofTail = (value: number): Measured =>
+    length === 0
+      ? undefinedBecause('no tokens')
+      : tail === 0
+        ? undefinedBecause('the reference has no tail')
+        : measured(value)
+  return {
+    kl_to_human: some(Math.max(0, kl)),
+    js_to_human: some(Math.min(1, Math.max(0, js / 2))),
+    tail_types_kept: ofTail(kept / tail),
+    tail_mass: ofTail(mass / length)
+  }
+}
+
+/** Log-perplexity of every document with tokens. */
+function logPerplexities(ends: readonly number[], { model }: HashedReference): number[] {
+  const values: number[] = []
+  const contexts = model.start(true)
+  let at = 0
+  for (const until of ends) {
+    const from = at
+    if (until === from) continue
+    model.start(true, contexts)
+    let sum = 0
+    for (; at < until; at++) {
+      const id = ids[at]!
+      sum += Math.log(model.step(id < 0 ? unknown : id + firstWord, contexts))
+    }
+    sum += Math.log(model.step(end, contexts))
+    values.push(-sum / (until - from + 1))
+  }
+  return values
+}
+
+/** Statistics of the documents' log-perplexities. */
+function perplexity(values: readonly number[]) {
+  const kept = trimmed(values)
+  return {
+    log_ppl_mean: mean(values),
+    log_ppl_sd: standardDeviation(values),
+    log_ppl_iqr: interquartileRange(values),
+    log_ppl_mean_trimmed: mean(kept),
+    log_ppl_sd_trimmed: standardDeviation(kept)
+  }
+}

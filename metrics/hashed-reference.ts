@@ -1,0 +1,71 @@
+/**
+ * Human text in the form that windows of hashes compare with: what `reference.ts` is to texts. Words are numbered by their
+ * hashes, so that a window is read without a string.
+ */
+import { GramTable } from './gram-table.ts'
+import { hashWords } from './hash-text.ts'
+import { createHashes } from './hashes.ts'
+import { type KneserNey, begin, end, firstWord, fitKneserNey } from './kneser-ney.ts'
+
+/** The order of the language model, as in `reference.ts`. */
+export const modelOrder = 3
+/** A type seen at most so often is of the tail. */
+export const mostOfTail = 2
+/** Added to every count by KL. */
+export const addedCount = 0.5
+
+/** A frozen human reference. */
+export type HashedReference = {
+  readonly documents: number
+  readonly tokens: number
+  /** Number of a word from 0, by its hash; -1 for one it does not hold. */
+  find(lo: number, hi: number): number
+  /** How often each word occurs, by its number. */
+  readonly counts: Int32Array
+  /** Types it holds at most twice. */
+  readonly tail: number
+  /** Sum over the types of the logarithm, base 2, of count and {@link addedCount}. */
+  readonly logs: number
+  /** Of its words' numbers and `firstWord`. */
+  readonly model: KneserNey
+}
+
+/**
+ * Makes a reference. Complexity: linear in the tokens. Memory: about 60 bytes per different n-gram of the model.
+ * @param texts human texts that no generator has seen
+ * @returns undefined without words
+ */
+export function createHashedReference(texts: readonly string[]): HashedReference | undefined {
+  const table = new GramTable()
+  const words = createHashes()
+  const streams: Int32Array[] = []
+  for (const [index, text] of texts.entries()) {
+    hashWords(text, words)
+    if (words.length === 0) continue
+    table.add(words, index + 1)
+    const stream = new Int32Array(words.length + 2)
+    stream[0] = begin
+    for (let at = 0; at < words.length; at++) {
+      stream[at + 1] = table.find(words.lo[at]!, words.hi[at]!) + firstWord
+    }
+    stream[words.length + 1] = end
+    streams.push(stream)
+  }
+  if (streams.length === 0) return undefined
+  const counts = table.counts()
+  let tail = 0
+  let logs = 0
+  for (const count of counts) {
+    if (count <= mostOfTail) tail += 1
+    logs += Math.log2(count + addedCount)
+  }
+  return {
+    documents: streams.length,
+    tokens: table.total,
+    find: (lo, hi) => table.find(lo, hi),
+    counts,
+    tail,
+    logs,
+    model: fitKneserNey(streams, modelOrder, table.size + firstWord)
+  }
+}
