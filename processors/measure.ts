@@ -6,18 +6,13 @@ import { createFingerprinter } from '../metrics/fingerprint.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
-import {
-  type HumanMemory,
-  createHumanMemory,
-  isStale,
-  missingDocuments,
-  remember,
-  takeBand
-} from './measure/band.ts'
+import { type HumanMemory, missingDocuments } from './measure/band.ts'
+import { type Seen, createHumans } from './measure/humans.ts'
+import { windowValues } from './measure/reference.ts'
 import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
-import { minimumWindows, referenceHalf, shuffleRank } from './reservoir.ts'
+import { minimumWindows, shuffleRank } from './reservoir.ts'
 import { ofSplit, textOf } from './split.ts'
 import { humanText, modelText } from './text.ts'
 
@@ -39,42 +34,39 @@ export const measure = defineProcessor({
     /** By scope. */
     windows: memory<WindowState>(),
     /** By dataset: documents of the band half seen when the band in force was taken. */
-    bands: memory<{ readonly seen: number }>()
+    bands: memory<Seen>(),
+    /** By dataset: documents of the other half seen when the reference was frozen. */
+    references: memory<Seen>()
   },
   create: ({ slot, tables, state, now, position, out, emit, reject }) => {
     const fingerprint = createFingerprinter()
     const open = createOpenWindows()
-    const humans = new Map<string, HumanMemory>()
-
-    function humanMemory(dataset: string, budget: number): HumanMemory {
-      let known = humans.get(dataset)
-      if (known === undefined) humans.set(dataset, (known = createHumanMemory(budget)))
-      return known
-    }
+    const humans = createHumans(state, open.withPanel)
 
     function addHuman(offset: number, sample: Sample, budget: number): HumanMemory | undefined {
       const reference = ofSplit(sample, 'REFERENCE')
-      if (!reference || referenceHalf(reference.id) !== 'band') return undefined
+      if (!reference) return undefined
       const { id, dataset, cell } = reference
       const text = textOf(reference, humanText)
       const tokens = fingerprint(text).words.length
-      const known = humanMemory(dataset, budget)
-      remember(known, { offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) })
-      return known
+      return humans.add(
+        dataset,
+        id,
+        { offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) },
+        budget
+      )
     }
 
     /** Takes the band again if it is out of date, and tells of the human windows it was taken from. */
     function refreshBand(dataset: string, known: HumanMemory): Output[] {
-      if (!isStale(known)) return []
-      const { windows, spread } = open.withPanel(panel => takeBand(known, panel))
-      state.bands.stage(dataset, { seen: known.seen })
+      const windows = humans.refresh(dataset, known)
       if (windows.length < minimumWindows) return []
       const human = { dataset, run: '', stage: 'human', generation: 0, source: '*' } as const
       const scope = `${dataset}//human//*`
       const band = { human_windows: windows.length, human_missing: 0 }
       const where = { topic: samplesHuman.name, slot, budget: known.budget, partial: false }
       return windows.map(({ values, ...bounds }, window) => {
-        const metrics = metricsBeside(values, spread)
+        const metrics = metricsBeside(values, known.band?.spread)
         const stat = { scope, ...human, window, ...where, ...bounds, metrics, ...band, created_at: now() }
         return out('stats', statKey(scope, window), statOf(stat))
       })
@@ -89,10 +81,11 @@ export const measure = defineProcessor({
     ) {
       const scope = scopeKey(ending)
       const { documents, tokens } = opened.panel
-      const known = humanMemory(ending.dataset, budget)
+      const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
+      const values = windowValues(opened.panel, known.reference)
       // A window of another size is compared with nothing.
-      const metrics = metricsBeside(opened.panel.values(), partial ? undefined : known.band?.spread)
+      const metrics = metricsBeside(values, partial ? undefined : known.band?.spread)
       const human_windows = known.band?.windows.length ?? 0
       const human_missing = missingDocuments(known, tokens / Math.max(documents, 1))
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
@@ -157,9 +150,7 @@ export const measure = defineProcessor({
         if (record.input === 'human') {
           const budget = tables.dataset(value.dataset)?.window
           const known = budget === undefined ? undefined : addHuman(offset, record.value, budget)
-          // The band in force is that of its moment, not one of all the text there is by now.
-          if (known === undefined || state.bands.get(value.dataset)?.seen !== known.seen) return
-          open.withPanel(panel => takeBand(known, panel))
+          if (known !== undefined) humans.restore(value.dataset, known)
           return
         }
         const text = modelText(record.value)

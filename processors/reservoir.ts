@@ -33,7 +33,7 @@ export function shuffleRank(id: string): string {
   return sha128(`band-shuffle:1:${id}`)
 }
 
-/** Documents by rank, with at most the tokens of {@link keptWindows} windows and one document. */
+/** Documents by rank, with at most the tokens of its windows and one document. */
 export type Reservoir<Text extends string = ReferenceText> = {
   /** Offers a document; false when others of lower rank fill the reservoir. */
   add(document: HumanDocument<Text>): boolean
@@ -45,9 +45,13 @@ export type Reservoir<Text extends string = ReferenceText> = {
 /**
  * An empty reservoir. Adding is logarithmic in comparisons.
  * @param budget tokens of a window
+ * @param windows how many windows' worth of text it keeps
  */
-export function createReservoir<Text extends string = ReferenceText>(budget: number): Reservoir<Text> {
-  const capacity = budget * keptWindows
+export function createReservoir<Text extends string = ReferenceText>(
+  budget: number,
+  windows = keptWindows
+): Reservoir<Text> {
+  const capacity = budget * windows
   const documents: HumanDocument<Text>[] = []
   let tokens = 0
 

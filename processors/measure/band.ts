@@ -1,8 +1,8 @@
-/** The human band: the panel of disjoint windows of human text, as many tokens each as a model's window. */
-import { type PanelKey, panelKeys } from '../../metrics/keys.ts'
+/** The human band: the metrics of disjoint windows of human text, as many tokens each as a model's window. */
+import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
 import type { Panel } from '../../metrics/panel.ts'
-import { type Measured, valueOf } from '../../metrics/result.ts'
+import { valueOf } from '../../metrics/result.ts'
 import {
   type HumanDocument,
   type Reservoir,
@@ -11,6 +11,13 @@ import {
   missingDocuments as missing,
   stratified
 } from '../reservoir.ts'
+import {
+  type ReferenceMemory,
+  type WindowValues,
+  canFreeze,
+  createReferenceMemory,
+  windowValues
+} from './reference.ts'
 
 /** A band is taken again when this share of its documents is new. */
 const staleShare = 0.1
@@ -24,13 +31,13 @@ export type HumanWindow = {
   readonly to: number
   readonly documents: number
   readonly tokens: number
-  readonly values: Record<PanelKey, Measured>
+  readonly values: WindowValues
 }
 
 /** What model windows are compared with. */
 export type Band = {
   readonly windows: readonly HumanWindow[]
-  readonly spread: ReadonlyMap<PanelKey, Spread>
+  readonly spread: ReadonlyMap<WindowKey, Spread>
 }
 
 /** A dataset's human text and the band last taken from it. */
@@ -38,6 +45,8 @@ export type HumanMemory = {
   /** Tokens of a window. */
   readonly budget: number
   readonly reservoir: Reservoir
+  /** The other half, which the band's windows too are held against. */
+  readonly reference: ReferenceMemory
   /** Documents of the band half seen so far: what a restart finds the same band by. */
   seen: number
   /** Documents that came into the reservoir since the band was taken. */
@@ -50,7 +59,8 @@ export type HumanMemory = {
  * @param budget tokens of a window
  */
 export function createHumanMemory(budget: number): HumanMemory {
-  return { budget, reservoir: createReservoir(budget), seen: 0, fresh: 0, band: undefined }
+  const reference = createReferenceMemory(budget)
+  return { budget, reservoir: createReservoir(budget), reference, seen: 0, fresh: 0, band: undefined }
 }
 
 /** Takes a document in. */
@@ -59,10 +69,10 @@ export function remember(memory: HumanMemory, document: HumanDocument): void {
   if (memory.reservoir.add(document)) memory.fresh += 1
 }
 
-/** Whether there is text for a band, and the one at hand, if any, is out of date. */
-export function isStale({ budget, reservoir, fresh, band }: HumanMemory): boolean {
+/** Whether there is text for a band, and the one at hand, if any, is out of date or was held against no reference. */
+export function isStale({ budget, reservoir, reference, fresh, band }: HumanMemory): boolean {
   if (reservoir.tokens < minimumWindows * budget) return false
-  return band === undefined || fresh >= staleShare * reservoir.documents.length
+  return band === undefined || canFreeze(reference) || fresh >= staleShare * reservoir.documents.length
 }
 
 /**
@@ -80,7 +90,7 @@ export function takeBand(memory: HumanMemory, panel: Panel): Band {
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
     const { documents, tokens } = panel
-    windows.push({ from, to, documents, tokens, values: panel.values() })
+    windows.push({ from, to, documents, tokens, values: windowValues(panel, memory.reference) })
     panel.clear()
     from = Infinity
     to = 0
@@ -91,9 +101,9 @@ export function takeBand(memory: HumanMemory, panel: Panel): Band {
   return band
 }
 
-function spreadOf(windows: readonly HumanWindow[]): Map<PanelKey, Spread> {
-  const spread = new Map<PanelKey, Spread>()
-  for (const key of panelKeys) {
+function spreadOf(windows: readonly HumanWindow[]): Map<WindowKey, Spread> {
+  const spread = new Map<WindowKey, Spread>()
+  for (const key of windowKeys) {
     const values = windows.map(window => valueOf(window.values[key])).filter(value => value !== undefined)
     if (values.length < minimumWindows) continue
     const [centre, sd] = [valueOf(mean(values)), valueOf(standardDeviation(values))]

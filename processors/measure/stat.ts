@@ -1,5 +1,5 @@
 /** A closed window as the record that is written. */
-import { type PanelKey, panelKeys } from '../../metrics/keys.ts'
+import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import type { Measured } from '../../metrics/result.ts'
 import { tokenizers } from '../../metrics/tokenize.ts'
 import type { DiversityStat, Metric } from '../../schemas/types.ts'
@@ -7,14 +7,14 @@ import type { Spread } from './band.ts'
 
 /**
  * The metrics beside the human band. z is given only where the band has a spread.
- * @param values the panel
+ * @param values of the window
  * @param spread the band; absent for partial windows, which are compared with nothing
  */
 export function metricsBeside(
-  values: Record<PanelKey, Measured>,
-  spread: ReadonlyMap<PanelKey, Spread> | undefined
+  values: Record<WindowKey, Measured>,
+  spread: ReadonlyMap<WindowKey, Spread> | undefined
 ): Metric[] {
-  return panelKeys.map(name => {
+  return windowKeys.map(name => {
     const result = values[name]
     const human = spread?.get(name)
     const value = 'value' in result ? result.value : null

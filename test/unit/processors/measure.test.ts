@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { type PanelKey, panelKeys } from '../../../metrics/keys.ts'
+import { type WindowKey, panelKeys, referenceKeys } from '../../../metrics/keys.ts'
+import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { valueOf } from '../../../metrics/result.ts'
 import { measure } from '../../../processors/measure.ts'
@@ -34,11 +35,13 @@ const from = (model_id: string) => ({ provenance: make.provenance({ model_id }) 
 const stats = (harness: Harness) => harness.values<DiversityStat>('stats')
 const models = (harness: Harness) => stats(harness).filter(stat => stat.stage !== 'human')
 
-/** Records of both stages and of people, in one fixed interleaving. */
+/** Records of both stages and of people, in one fixed interleaving; of people those of both halves. */
 function script(): { input: string; value: Generation | Sample }[] {
   const ids = bandIds(60)
+  const others = referenceIds(60)
   return Array.from({ length: 60 }, (_, index) => [
     { input: 'human', value: make.humanSample(ids[index]!, text(1000 + index)) },
+    { input: 'human', value: make.humanSample(others[index]!, text(2000 + index)) },
     { input: 'generations', value: raw(index, from(index % 3 === 0 ? 'alpha' : 'beta')) },
     ...(index % 2 === 0
       ? [
@@ -75,18 +78,20 @@ async function play(cuts: (step: number) => 'commit' | 'abort' | 'restart' | und
   return harness
 }
 
-function metric(stat: DiversityStat | undefined, name: PanelKey): Metric {
+function metric(stat: DiversityStat | undefined, name: WindowKey): Metric {
   return stat?.metrics.find(one => one.name === name) ?? assert.fail(`no ${name}`)
 }
 
-/** Ids of documents of the band half, in order. */
-function bandIds(count: number): string[] {
+/** Ids of documents of a half, in order. */
+function idsOf(half: ReturnType<typeof referenceHalf>, count: number): string[] {
   const ids: string[] = []
   for (let index = 0; ids.length < count; index++) {
-    if (referenceHalf(`h${index}`) === 'band') ids.push(`h${index}`)
+    if (referenceHalf(`h${index}`) === half) ids.push(`h${index}`)
   }
   return ids
 }
+const bandIds = (count: number): string[] => idsOf('band', count)
+const referenceIds = (count: number): string[] => idsOf('vocabulary', count)
 
 async function feedHumans(harness: Harness, count: number): Promise<void> {
   for (const [index, id] of bandIds(count).entries()) {
@@ -132,7 +137,11 @@ describe('windows', () => {
     const stat = stats(harness)[0]!
     assert.deepEqual(
       stat.metrics.map(({ name, value }) => [name, value]),
-      panelKeys.map(key => [key, valueOf(expected[key])])
+      [
+        ...panelKeys.map(key => [key, valueOf(expected[key])]),
+        // There is no human text here that they could be beside.
+        ...referenceKeys.map(key => [key, null])
+      ]
     )
     assert.deepEqual(
       { ...stat, metrics: [] },
@@ -254,6 +263,8 @@ describe('exactly once', () => {
       'and takes a human band'
     )
     assert.ok(stats(clean).some(stat => stat.metrics.some(one => one.z !== null)))
+    assert.ok(models(clean).some(stat => metric(stat, 'log_ppl_mean').z !== null))
+    assert.ok(models(clean).some(stat => metric(stat, 'log_ppl_mean').value === null))
     for (let cut = 0; cut < records; cut++) {
       const harness = await play(step => (step === cut ? 'restart' : 'commit'))
       assert.deepEqual(harness.outputs, clean.outputs, `restart after record ${cut}`)
@@ -395,6 +406,108 @@ describe('human band', () => {
     await feedHumans(harness, 5 * keptWindows + 50)
     for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
     assert.equal(models(harness)[0]?.human_windows, keptWindows)
+  })
+})
+
+describe('the reference', () => {
+  const ids = referenceIds(40)
+  const feedReference = async (harness: Harness, first = 0, to = ids.length) => {
+    for (let index = first; index < to; index++) {
+      await harness.process('human', make.humanSample(ids[index]!, text(2000 + index)))
+    }
+  }
+  const window0 = Array.from({ length: 5 }, (_, index) => text(index))
+  const close = async (harness: Harness) => {
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+  }
+
+  test('is what windows are beside, those of the band as well: the other half and nothing else', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedReference(harness)
+    await feedHumans(harness, 40)
+    for (const id of ids) {
+      const provenance = make.humanProvenance({ split: 'SEED' })
+      await harness.process('human', make.humanSample(`s${id}`, 'of the seed', { provenance }))
+    }
+    await close(harness)
+    const reference = ids.map((_, index) => text(2000 + index))
+    const plain = measureTexts(window0, { reference })
+    const [stat] = models(harness)
+    for (const key of referenceKeys) {
+      const one = metric(stat, key)
+      assert.ok(Math.abs(one.value! - plain.metrics[key]!) < 1e-9, `${key}: ${one.value}`)
+      const humans = stats(harness).filter(({ stage }) => stage === 'human')
+      const values = humans.map(human => metric(human, key).value!)
+      assert.equal(values.length, 8)
+      const mean = values.reduce((sum, value) => sum + value, 0) / 8
+      assert.ok(Math.abs(one.human_mean! - mean) < 1e-9 && one.human_sd! > 0, key)
+      assert.ok(Math.abs(one.z! - (one.value! - mean) / one.human_sd!) < 1e-9, key)
+    }
+  })
+
+  test('stays as it was when the first band was taken', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedReference(harness, 0, 20)
+    await feedHumans(harness, 40)
+    await close(harness)
+    await feedReference(harness, 20, 40)
+    for (const id of bandIds(80).slice(40)) await harness.process('human', make.humanSample(id, text(1)))
+    await close(harness)
+    const [first, second] = models(harness).filter(({ source }) => source === '*')
+    for (const key of referenceKeys) assert.equal(metric(first, key).value, metric(second, key).value, key)
+    assert.notEqual(metric(first, 'log_ppl_mean').human_mean, metric(second, 'log_ppl_mean').human_mean)
+    assert.deepEqual(harness.state('references'), { d: { seen: 20 } })
+  })
+
+  test('that comes after the first band has the band taken again', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feedHumans(harness, 40)
+    await close(harness)
+    const missing = metric(models(harness)[0], 'tail_types_kept')
+    assert.deepEqual([missing.value, missing.undefined], [null, 'no human reference yet'])
+    await feedReference(harness, 0, 4)
+    await close(harness)
+    assert.equal(metric(models(harness).at(-1), 'tail_types_kept').value, null, 'no window of text')
+    await feedReference(harness, 4, 5)
+    await close(harness)
+    assert.notEqual(metric(models(harness).at(-1), 'tail_types_kept').z, null)
+    assert.equal(stats(harness).filter(({ stage }) => stage === 'human').length, 16)
+  })
+
+  test('is the same after a restart, whichever half was read first, and so is the band', async () => {
+    for (const order of ['reference first', 'band first']) {
+      const played = async (restart: boolean) => {
+        const harness = createHarness(measure, { tables: tables() })
+        if (order === 'reference first') await feedReference(harness, 0, 20)
+        await feedHumans(harness, 40)
+        if (order === 'band first') await feedReference(harness, 0, 20)
+        await close(harness)
+        await feedReference(harness, 20, 40)
+        await harness.process('generations', raw(5))
+        if (restart) harness.restart()
+        for (let index = 6; index < 10; index++) await harness.process('generations', raw(index))
+        return harness.outputs
+      }
+      assert.deepEqual(await played(true), await played(false), order)
+    }
+  })
+
+  test('does not depend on the order its documents came in', async () => {
+    const played = async (order: readonly string[]) => {
+      const harness = createHarness(measure, { tables: tables() })
+      for (const id of order)
+        await harness.process('human', make.humanSample(id, text(2000 + ids.indexOf(id))))
+      await feedHumans(harness, 40)
+      await close(harness)
+      return models(harness).map(stat => stat.metrics)
+    }
+    const expected = await played(ids)
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray(ids, { minLength: ids.length }), async order => {
+        assert.deepEqual(await played(order), expected)
+      }),
+      { numRuns: 10 }
+    )
   })
 })
 

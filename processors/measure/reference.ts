@@ -1,0 +1,62 @@
+/**
+ * The other half of the human reference: what windows, those of the band as well, are held against word by word. It is frozen
+ * when the first band is taken, and stays as it is: values of one dataset can be compared for ever.
+ */
+import { besideReference } from '../../metrics/beside-reference.ts'
+import { type HashedReference, createHashedReference } from '../../metrics/hashed-reference.ts'
+import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/keys.ts'
+import type { Panel } from '../../metrics/panel.ts'
+import { type Measured, undefinedBecause } from '../../metrics/result.ts'
+import { type HumanDocument, type Reservoir, createReservoir } from '../reservoir.ts'
+
+/** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token. */
+const referenceWindows = 20
+
+/** Everything a window is measured by. */
+export type WindowValues = Readonly<Record<WindowKey, Measured>>
+
+/** A dataset's vocabulary half. */
+export type ReferenceMemory = {
+  /** Tokens of a window. */
+  readonly budget: number
+  /** Documents seen so far, until it was frozen: what a restart finds the same reference by. */
+  seen: number
+  /** What it will be made of; empty afterwards. */
+  reservoir: Reservoir
+  frozen: HashedReference | undefined
+}
+
+/**
+ * An empty memory.
+ * @param budget tokens of a window
+ */
+export function createReferenceMemory(budget: number): ReferenceMemory {
+  return { budget, seen: 0, reservoir: createReservoir(budget, referenceWindows), frozen: undefined }
+}
+
+/** Takes a document in, unless the reference is frozen. */
+export function rememberReference(memory: ReferenceMemory, document: HumanDocument): void {
+  if (memory.frozen) return
+  memory.seen += 1
+  memory.reservoir.add(document)
+}
+
+/** Whether it is not frozen and there is text for it: a window's worth, of which its rare words are not all chance. */
+export function canFreeze({ frozen, reservoir, budget }: ReferenceMemory): boolean {
+  return frozen === undefined && reservoir.tokens >= budget
+}
+
+/** Freezes it, once and for all. What it is depends on the documents seen, not on their order. */
+export function freeze(memory: ReferenceMemory): void {
+  memory.frozen = createHashedReference(memory.reservoir.documents.map(({ text }) => text))
+  memory.reservoir = createReservoir(0)
+}
+
+const none = Object.fromEntries(
+  referenceKeys.map(key => [key, undefinedBecause('no human reference yet')])
+) as Record<ReferenceKey, Measured>
+
+/** Everything a window is measured by: the panel, and what it is beside the reference there is at this moment. */
+export function windowValues(panel: Panel, { frozen }: ReferenceMemory): WindowValues {
+  return { ...panel.values(), ...(frozen ? besideReference(panel.words, frozen) : none) }
+}
