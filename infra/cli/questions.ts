@@ -60,7 +60,7 @@ FROM coverage WHERE run != '' ORDER BY under_covered DESC, hits LIMIT 5`
   coverage_gaps: {
     about: 'What do people write about that the models leave out?',
     sql: `SELECT topic, human, round(human_share, 3) AS human_share, verified, round(verified_share, 3) AS share, round(ratio, 2) AS ratio, thin
-FROM coverage_gaps ORDER BY ratio, human DESC LIMIT 5`
+FROM coverage_gaps ORDER BY ratio, human DESC, topic LIMIT 5`
   },
   generation_trends: {
     about: 'Where is each metric heading from one generation to the next?',
