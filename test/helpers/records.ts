@@ -185,9 +185,12 @@ export const dataset = (name: string, fields: Some<Dataset> = {}): Dataset => ({
   ...fields
 })
 
-/** A recipe's sources that are called as their models are. */
+/** A recipe's sources that are called as their models are, as far as a name may hold. */
 export const asking = (...models: string[]): object => ({
-  sources: models.map(model => ({ name: model, provider: 'offline', model, family: model }))
+  sources: models.map(model => {
+    const name = model.replaceAll(/[^a-z0-9._-]/g, '-')
+    return { name, provider: 'offline', model, family: name }
+  })
 })
 
 /** @param recipe what differs from a recipe with one offline source */
