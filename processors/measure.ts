@@ -83,7 +83,7 @@ export const measure = defineProcessor({
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
-      const values = windowValues(opened.panel, known.reference)
+      const values = windowValues(opened.panel, known.reference, opened.logPerplexities)
       // A window of another size is compared with nothing.
       const metrics = metricsBeside(values, partial ? undefined : known.band?.spread)
       const human_windows = known.band?.windows.length ?? 0
@@ -116,13 +116,14 @@ export const measure = defineProcessor({
         const text = modelText(record.value)
         if (text === undefined) return emit()
         const hashes = fingerprint(text)
+        const logPerplexity = humans.logPerplexity(value.dataset, hashes.words)
         const outputs: Output[] = []
         for (const scope of scopesOf(record.input, record.value)) {
           const key = scopeKey(scope)
           const held = state.windows.get(key)
           const { window = 0 } = held ?? {}
           const from = held?.from ?? offset
-          const opened = open.add(key, hashes, offset)
+          const opened = open.add(key, hashes, offset, logPerplexity)
           if (opened.panel.tokens >= budget) {
             outputs.push(...report({ ...scope, window, from }, opened, budget, false))
             state.windows.stage(key, { ...scope, window: window + 1, from: null })
@@ -156,10 +157,11 @@ export const measure = defineProcessor({
         const text = modelText(record.value)
         if (text === undefined) return
         const hashes = fingerprint(text)
+        const logPerplexity = humans.logPerplexity(value.dataset, hashes.words)
         for (const scope of scopesOf(record.input, record.value)) {
           const key = scopeKey(scope)
           const from = state.windows.get(key)?.from ?? null
-          if (from !== null && offset >= from) open.add(key, hashes, offset)
+          if (from !== null && offset >= from) open.add(key, hashes, offset, logPerplexity)
         }
       },
 

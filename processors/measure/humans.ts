@@ -1,9 +1,10 @@
 /** The human text of a slot's datasets, and the references and bands taken from it. */
 import type { StateTable } from '../contract.ts'
+import type { Hashes } from '../../metrics/hashes.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type HumanDocument, referenceHalf } from '../reservoir.ts'
 import { type HumanMemory, type HumanWindow, createHumanMemory, isStale, remember, takeBand } from './band.ts'
-import { canFreeze, freeze, rememberReference } from './reference.ts'
+import { canFreeze, freeze, logPerplexityIn, rememberReference } from './reference.ts'
 
 /** Documents of a half that were seen when what is in force was taken. */
 export type Seen = { readonly seen: number }
@@ -12,6 +13,8 @@ export type Seen = { readonly seen: number }
 export type Humans = {
   /** What is known of a dataset's human text. */
   of(dataset: string, budget: number): HumanMemory
+  /** Log-perplexity of a text under a dataset's reference; undefined before there is one. */
+  logPerplexity(dataset: string, words: Hashes): number | undefined
   /** Takes a document of the reference split in, into the half it belongs to. */
   add(dataset: string, id: string, document: HumanDocument, budget: number): HumanMemory
   /** Takes the band again if it is out of date, the first one beside a reference that is frozen now; its windows, or none. */
@@ -37,6 +40,8 @@ export function createHumans(
   }
   return {
     of,
+
+    logPerplexity: (dataset, words) => logPerplexityIn(memories.get(dataset)?.reference, words),
 
     add(dataset, id, document, budget) {
       const known = of(dataset, budget)

@@ -2,14 +2,16 @@
  * The other half of the human reference: what windows, those of the band as well, are held against word by word. It is frozen
  * when the first band is taken, and stays as it is: values of one dataset can be compared for ever.
  */
-import { besideReference } from '../../metrics/beside-reference.ts'
+import { besideReference, logPerplexityOf } from '../../metrics/beside-reference.ts'
 import { type HashedReference, createHashedReference } from '../../metrics/hashed-reference.ts'
+import type { Hashes } from '../../metrics/hashes.ts'
 import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/keys.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type Measured, undefinedBecause } from '../../metrics/result.ts'
 import { type HumanDocument, type Reservoir, createReservoir } from '../reservoir.ts'
 
-/** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token. */
+/** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token, and looking words
+ * up in it is waiting for memory. */
 const referenceWindows = 20
 
 /** Everything a window is measured by. */
@@ -56,7 +58,20 @@ const none = Object.fromEntries(
   referenceKeys.map(key => [key, undefinedBecause('no human reference yet')])
 ) as Record<ReferenceKey, Measured>
 
-/** Everything a window is measured by: the panel, and what it is beside the reference there is at this moment. */
-export function windowValues(panel: Panel, { frozen }: ReferenceMemory): WindowValues {
-  return { ...panel.values(), ...(frozen ? besideReference(panel.words, frozen) : none) }
+/** What a document adds to its windows: its log-perplexity, once for all of them; undefined before there is a reference. */
+export function logPerplexityIn(memory: ReferenceMemory | undefined, words: Hashes): number | undefined {
+  return memory?.frozen && logPerplexityOf(words, memory.frozen)
+}
+
+/**
+ * Everything a window is measured by: the panel, and what it is beside the reference there is at this moment.
+ * @param logPerplexities of its documents; taken again where some are missing, as of a window that began before the reference
+ */
+export function windowValues(
+  panel: Panel,
+  { frozen }: ReferenceMemory,
+  logPerplexities: readonly number[] = []
+): WindowValues {
+  const known = logPerplexities.length === panel.documents ? logPerplexities : undefined
+  return { ...panel.values(), ...(frozen ? besideReference(panel.words, frozen, known) : none) }
 }

@@ -5,6 +5,8 @@ import { type Panel, createPanel } from '../../metrics/panel.ts'
 /** An open window. */
 export type OpenWindow = {
   readonly panel: Panel
+  /** Of its documents that came when there was a reference. */
+  readonly logPerplexities: number[]
   /** Offset after its last document. */
   to: number
 }
@@ -15,7 +17,7 @@ const spares = 8
 /** The open windows of a slot, by scope. */
 export type OpenWindows = {
   /** Adds a document to a scope's window, opening it if need be. */
-  add(scope: string, document: Fingerprint, offset: number): OpenWindow
+  add(scope: string, document: Fingerprint, offset: number, logPerplexity?: number): OpenWindow
   get(scope: string): OpenWindow | undefined
   /** Forgets a scope's window. */
   close(scope: string): void
@@ -32,10 +34,14 @@ export function createOpenWindows(): OpenWindows {
     if (spare.length < spares) spare.push(panel)
   }
   return {
-    add(scope, document, offset) {
+    add(scope, document, offset, logPerplexity) {
       let window = open.get(scope)
-      if (window === undefined) open.set(scope, (window = { panel: spare.pop() ?? createPanel(), to: 0 }))
+      if (window === undefined) {
+        window = { panel: spare.pop() ?? createPanel(), logPerplexities: [], to: 0 }
+        open.set(scope, window)
+      }
       window.panel.add(document)
+      if (logPerplexity !== undefined) window.logPerplexities.push(logPerplexity)
       window.to = offset + 1
       return window
     },
