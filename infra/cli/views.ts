@@ -7,7 +7,6 @@ export const views = [
   'mix_ratio_windows',
   'spend',
   'coverage',
-  'coverage_gaps',
   'contamination',
   'lineage',
   'texts',
@@ -18,5 +17,6 @@ export const views = [
   'source_pairs',
   'diversity',
   'generation_trends',
-  'diagnosis'
+  'diagnosis',
+  'coverage_gaps'
 ] as const
