@@ -1,0 +1,168 @@
+/** Human text and degraded text made from it, in the windows of `measure`: what its reference half sees, and what it does not. */
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { corpusLines } from '../../../infra/demo/demo.ts'
+import { type ReferenceKey, type WindowKey, referenceKeys } from '../../../metrics/keys.ts'
+import { type NgramDocument, fitNgram } from '../../../metrics/ngram.ts'
+import { random } from '../../../metrics/random.ts'
+import { measure } from '../../../processors/measure.ts'
+import type { DiversityStat } from '../../../schemas/types.ts'
+import { createHarness, fakeTables } from '../../helpers/context.ts'
+import * as make from '../../helpers/records.ts'
+
+/** Eight human windows of this size come of the reference. */
+const window = 12_000
+/** Two-sided, 95 %, of 35 degrees of freedom and more. */
+const student = 2.0301
+
+const passages = corpusLines().map(line => JSON.parse(line) as NgramDocument)
+
+/** The passages in a random order, cut in three: what people hold back, what generators may see, what nobody has seen. */
+function split(shuffle: number) {
+  const draws = random(shuffle)
+  const shuffled = passages
+    .map(document => ({ at: draws.float(), document }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ document }) => document)
+  const share = (from: number, to: number): NgramDocument[] =>
+    shuffled.filter((_, index) => index % 20 >= from && index % 20 < to)
+  return { reference: share(0, 11), seed: share(11, 17), held: share(17, 20) }
+}
+const { reference, seed, held } = split(2)
+
+const sizeOf = (text: string): number => text.split(' ').length
+const cut = (text: string, words: number): string => text.split(' ').slice(0, words).join(' ')
+
+/** What a trigram model of the documents writes in their place, as long as they are. */
+function rewritten(
+  documents: readonly NgramDocument[],
+  decoding: { temperature?: number; topP?: number } = {}
+): NgramDocument[] {
+  const model = fitNgram(documents, { order: 3, smoothing: 0.1 })
+  return documents.map(({ topic, text }, index) => {
+    const size = sizeOf(text)
+    let made = ''
+    for (let part = 0; sizeOf(made) <= size; part++) {
+      const request = { temperature: 1, topic, seed: index * 64 + part, maxTokens: 200, ...decoding }
+      made += `${model.sample(request).text} `
+    }
+    return { topic, text: cut(made, size) }
+  })
+}
+
+/** Generation after generation fitted on the one before alone. */
+function generations(): { g1: NgramDocument[]; g3: NgramDocument[]; g5: NgramDocument[] } {
+  const [, g1, , g3, , g5] = Array.from({ length: 5 }).reduce<NgramDocument[][]>(
+    all => [...all, rewritten(all.at(-1)!)],
+    [seed]
+  )
+  return { g1: g1!, g3: g3!, g5: g5! }
+}
+
+const template = 'In view of the facts before us I recommend to the Congress that '
+const kinds = {
+  human: [...held, ...seed],
+  ...generations(),
+  'top-p .9': rewritten(seed, { topP: 0.9 }),
+  'temperature .8': rewritten(seed, { temperature: 0.8 }),
+  'temperature .5': rewritten(seed, { temperature: 0.5 }),
+  'one topic': [...held, ...seed].filter(({ topic }) => topic === reference[0]!.topic),
+  templates: [...held, ...seed].map(({ topic, text }) => ({ topic, text: template + cut(text, 60) }))
+}
+type Kind = keyof typeof kinds
+
+/** What measure says of texts, source by source, beside human ones. */
+async function windowsIn(
+  texts: Readonly<Record<string, readonly NgramDocument[]>>,
+  humans: readonly NgramDocument[],
+  size: number
+): Promise<DiversityStat[]> {
+  const tables = fakeTables()
+  tables.datasets.set('d', make.dataset('d', { window: size }))
+  tables.runs.set('r', make.run('r'))
+  const harness = createHarness(measure, { tables })
+  for (const [index, { text, topic }] of humans.entries()) {
+    await harness.process('human', make.humanSample(`h${index}`, text, { cell: make.cell({ topic }) }))
+  }
+  for (const [source, documents] of Object.entries(texts)) {
+    const from = { provenance: make.provenance({ model_id: source }) }
+    for (const [index, { text }] of documents.entries()) {
+      await harness.process('generations', make.generation(`${source}${index}`, text, from))
+    }
+  }
+  return harness.values<DiversityStat>('stats')
+}
+
+const zOf = (stat: DiversityStat, key: WindowKey): number =>
+  stat.metrics.find(({ name }) => name === key)?.z ?? assert.fail(`${stat.scope}: ${key} has no z`)
+
+test('human text that was held out stays inside the band, whatever is looked at', async () => {
+  const inside = new Map<ReferenceKey, number>()
+  let windows = 0
+  // A band is a sample as well: one that lies a little aside misses many windows at once.
+  for (const shuffle of [1, 2, 3, 4]) {
+    const { reference: humans, ...rest } = split(shuffle)
+    const stats = await windowsIn({ human: [...rest.held, ...rest.seed] }, humans, 800)
+    const all = stats.filter(({ source }) => source === 'human')
+    assert.ok(all.length >= 180 && all[0]!.human_windows >= 35)
+    windows += all.length
+    const reach = student * Math.sqrt(1 + 1 / all[0]!.human_windows)
+    for (const key of referenceKeys) {
+      const found = all.filter(stat => Math.abs(zOf(stat, key)) <= reach).length
+      inside.set(key, (inside.get(key) ?? 0) + found)
+    }
+  }
+  for (const [key, found] of inside) assert.ok(found >= 0.9 * windows, `${key}: ${found} of ${windows}`)
+})
+
+describe('degraded text in the windows of measure', () => {
+  let stats: readonly DiversityStat[] = []
+  const windowsOf = (kind: Kind): DiversityStat[] => stats.filter(({ source }) => source === kind)
+  /** The mean distance of a kind's windows from human ones. */
+  function z(kind: Kind, key: ReferenceKey): number {
+    const all = windowsOf(kind)
+    assert.ok(all.length > 0, `${kind} fills no window`)
+    return all.reduce((sum, stat) => sum + zOf(stat, key), 0) / all.length
+  }
+
+  before(async () => {
+    stats = await windowsIn(kinds, reference, window)
+    assert.equal(stats.filter(({ stage }) => stage === 'human').length, 8)
+  })
+
+  test('resampling loses types of the tail, generation by generation, and keeps its mass', () => {
+    const [g1, g3, g5] = (['g1', 'g3', 'g5'] as const).map(kind => z(kind, 'tail_types_kept'))
+    assert.ok(g1! > g3! + 1.5 && g3! > g5! + 1.5 && g5! < -5, `${g1}, ${g3}, ${g5}`)
+    for (const kind of ['g1', 'g3', 'g5'] as const) {
+      assert.ok(Math.abs(z(kind, 'tail_mass')) < 2, `${kind}: ${z(kind, 'tail_mass')}`)
+    }
+  })
+
+  test('and goes away from human text', () => {
+    for (const key of ['kl_to_human', 'js_to_human'] as const) {
+      const [g1, g3, g5] = (['g1', 'g3', 'g5'] as const).map(kind => z(kind, key))
+      assert.ok(g1! < g3! - 1 && g3! < g5! - 1 && g5! > 3, `${key}: ${g1}, ${g3}, ${g5}`)
+      for (const kind of ['one topic', 'templates'] as const) assert.ok(z(kind, key) > 8, `${kind}: ${key}`)
+    }
+  })
+
+  test('a cold model loses types and mass of the tail: bias of the decoder, not drift', () => {
+    assert.ok(z('temperature .5', 'tail_types_kept') < -4)
+    assert.ok(z('temperature .5', 'tail_mass') < -3)
+    assert.ok(z('temperature .8', 'tail_types_kept') < z('g1', 'tail_types_kept') - 1)
+    assert.ok(z('temperature .8', 'tail_mass') < z('g1', 'tail_mass') - 1)
+  })
+
+  test('decoding that is cut off or cold writes texts as probable as one another, or too probable', () => {
+    for (const kind of ['top-p .9', 'temperature .8'] as const) {
+      assert.ok(z(kind, 'log_ppl_sd') < -3, `${kind}: ${z(kind, 'log_ppl_sd')}`)
+      assert.ok(z(kind, 'log_ppl_sd_trimmed') < -3, kind)
+    }
+    for (const kind of ['temperature .8', 'temperature .5'] as const) {
+      assert.ok(z(kind, 'log_ppl_mean') < -3, `${kind}: ${z(kind, 'log_ppl_mean')}`)
+    }
+    assert.ok(z('temperature .5', 'log_ppl_mean') < -10)
+    // Resampling without a bias makes no text more probable.
+    assert.ok(z('g1', 'log_ppl_mean') > 0)
+  })
+})
