@@ -25,6 +25,8 @@ import { selfTest } from './selftest.ts'
 const mostRows = 1_000_000
 /** Tokens a chunk may use up: one is lost for each kill at the worst moment, and for each replay in other chunks. */
 const mostAttempts = 16
+/** Longest an insert may take when it was too slow before, milliseconds. */
+const longestInsertMs = 30_000
 /** Where every row carries its offset; see `Sink`. */
 const offsetColumn = 2
 
@@ -74,6 +76,12 @@ export function createChunkWriter(options: {
    */
   const replayed = new Map<string, number>()
 
+  /**
+   * Milliseconds the next insert may take. One that was too slow gets twice as long the next time, or it would be too slow for
+   * ever; whoever owns the slot by then ends it before inserting the same.
+   */
+  let patienceMs = timeoutMs
+
   const nameOf = ({ topic, born, partition, from, to }: Chunk): string =>
     `${clusterId}:${topic}@${born}:${group}:${partition}:${from}-${to}`
   const chunkId = (chunk: Chunk): string => sha128(nameOf(chunk))
@@ -97,10 +105,22 @@ export function createChunkWriter(options: {
       )
     }
     const token = tokenOf(chunk, table, attempt)
-    await warehouse.insert(
-      { table, columns: known.columns, rows, constant: { column: 'chunk_id', value: chunkId(chunk) } },
-      { settings: { ...insertSettings, insert_deduplication_token: token }, queryId: token, timeoutMs }
-    )
+    const started = performance.now()
+    try {
+      await warehouse.insert(
+        { table, columns: known.columns, rows, constant: { column: 'chunk_id', value: chunkId(chunk) } },
+        {
+          settings: { ...insertSettings, insert_deduplication_token: token },
+          queryId: token,
+          timeoutMs: patienceMs
+        }
+      )
+      patienceMs = timeoutMs
+    } catch (error) {
+      if (performance.now() - started >= patienceMs)
+        patienceMs = Math.max(timeoutMs, Math.min(longestInsertMs, 2 * patienceMs))
+      throw error
+    }
   }
 
   /** Whether every row of the chunk is there, and there by this chunk. */

@@ -36,6 +36,32 @@ test('an insert is given up before the group gives its slots away', async () => 
   await close()
 })
 
+test('an insert that is too slow for its time gets more, until all of it is there once', async () => {
+  const { newWriter, close } = await openStore(config, own, 2, silentLog)
+  const values = Array.from({ length: 5000 }, (_, index) => make.generation(`s${index}`, 'z'.repeat(500)))
+  const chunk = chunkOf('generations', 2, 0, values)
+  const writer = newWriter()
+  await assert.rejects(writer.write(chunk), { message: /no answer in 1 ms/ })
+  let tries = 1
+  for (let done = false; !done; tries++) {
+    assert.ok(tries < 20, 'each try has twice the time of the one before')
+    done = await writer.recover(chunk).then(
+      () => true,
+      () => false
+    )
+  }
+  assert.ok(tries > 3)
+  const reader = openReader(config, silentLog)
+  assert.deepEqual(
+    await reader.rows(
+      `SELECT count() AS n, uniqExact(id) AS ids, (SELECT sum(calls) FROM usage FINAL WHERE slot = 2) AS calls FROM generations WHERE slot = 2`
+    ),
+    [{ n: 5000, ids: 5000, calls: 5000 }]
+  )
+  await reader.close()
+  await close()
+})
+
 test('a wrong password is told at once', async () => {
   const started = performance.now()
   await assert.rejects(openStore({ ...config, password: 'wrong' }, own, 10_000, silentLog), {
