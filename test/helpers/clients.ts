@@ -40,7 +40,7 @@ function runOrThrow(command: string, args: readonly string[]): void {
     )
 }
 
-const clients = join(import.meta.dirname, '../integration/clients')
+const clients = join(import.meta.dirname, '../long/clients')
 
 /** Whether this machine has a Python that can make itself an environment; without it there is nothing to test with. */
 export const hasPython = spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0

@@ -188,14 +188,15 @@ test(
   'of a later version a job leaves out what was retracted, and what lost its place by that',
   { skip },
   async () => {
-    const gone = ['h200', 'h202', 'm301']
+    const gone = ['h200', 'm301']
     json(await everseed(['retract', 'd', ...gone, '--reason', 'a wish', '--yes', '--json']))
-    const later = json(await everseed(['versions', 'create', 'd', '--json'])) as Version
-    const { excluded } = JSON.parse(later.manifest) as {
-      excluded: { retracted: string[]; displaced: string[] }
-    }
+    const later = json(await everseed(['versions', 'create', 'd', '--json'])) as Pick<
+      Version,
+      'version' | 'digest'
+    > & { manifest: { excluded: { retracted: string[]; displaced: string[] } } }
+    const { excluded } = later.manifest
     assert.deepEqual(excluded.retracted.toSorted(), gone)
-    assert.ok(excluded.displaced.length > 0, 'two of people are gone, one of models')
+    assert.ok(excluded.displaced.length > 0, 'the first row was of a person')
     const out = join(folder, 'retracted')
     const job = await stream(`--version ${later.version} --group retracted --out ${out} --rows 50`).ended
     assert.equal(job.code, 0, job.stderr)
