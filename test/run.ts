@@ -87,8 +87,8 @@ const phases: Record<string, () => Outcome | Promise<Outcome>> = {
       concurrency: Math.max(2, availableParallelism()),
       timeoutMs: 120_000
     }),
-  integration: () => onStack('test/integration/**/*.test.ts', 38, 200),
-  long: () => onStack('test/long/**/*.test.ts', 10, 40)
+  integration: () => onStack('test/integration/**/*.test.ts', 35, 200),
+  long: () => onStack('test/long/**/*.test.ts', 13, 50)
 }
 
 const given = process.argv.slice(2)
