@@ -15,6 +15,7 @@ import { openTables } from '../../infra/runner/tables.ts'
 import type { Processor } from '../../processors/contract.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
 import { sharedStack } from './stack.ts'
+import { until } from './until.ts'
 
 /** The configuration of a deployment under a random prefix, with quick sessions. */
 export async function randomConfig(): Promise<Config> {
@@ -100,24 +101,25 @@ export async function deleteRecords(
   })
 }
 
-/** Changes settings of a topic; those not named fall back to the broker's. */
+/**
+ * Changes settings of a topic; those not named fall back to the broker's. The controller answers once they are written,
+ * the broker says them when it has read them: both have happened when this resolves.
+ */
 export async function setTopicConfig(
   deployment: Deployment,
   topic: string,
   entries: Readonly<Record<string, string>>
 ): Promise<void> {
-  await operate(deployment, admin =>
-    admin.alterConfigs({
-      validateOnly: false,
-      resources: [
-        {
-          type: kafkajs.ConfigResourceTypes.TOPIC,
-          name: deployment.config.prefix + topic,
-          configEntries: Object.entries(entries).map(([name, value]) => ({ name, value }))
-        }
-      ]
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: deployment.config.prefix + topic }
+  const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }))
+  await operate(deployment, async admin => {
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] })
+    await until(`the settings of ${topic} to be said`, async () => {
+      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] })
+      const said = new Map(resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]))
+      return configEntries.every(({ name, value }) => said.get(name) === value)
     })
-  )
+  })
 }
 
 /** Runs a processor in this process for the length of a test. */
