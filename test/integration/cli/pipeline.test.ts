@@ -1,8 +1,7 @@
 /** `everseed up` from the first start to the last, as a person uses it: the recipe of `init`, all processors, all commands. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
 import { spawnSync } from 'node:child_process'
@@ -15,13 +14,12 @@ import { connect, type Deployment } from '../../../infra/deployment.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { allTopics, processorNames } from '../../../infra/processors.ts'
 import { noticeOf } from '../../../infra/runner/deadletter.ts'
-import { deadLetters, samplesHuman } from '../../../schemas/topics.ts'
+import { deadLetters, human, prompts as promptTopic, samplesHuman } from '../../../schemas/topics.ts'
 import { type Answer, type Command, runEverseed, runOnTerminal, startEverseed } from '../../helpers/cli.ts'
 import { readAll, readRaw, setTopicConfig, write } from '../../helpers/deployment.ts'
 import { until } from '../../helpers/until.ts'
 import { runEnded } from '../../helpers/pipeline.ts'
 import { humanProvenance, prompt } from '../../helpers/records.ts'
-import { human, prompts as promptTopic } from '../../../schemas/topics.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'everseed-cli-'))
 const dataDir = join(folder, '.everseed')
@@ -34,6 +32,10 @@ const read = <Value>({ code, stdout, stderr }: Answer): Value => {
 }
 const endpoints = (): Endpoints =>
   JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8')) as Endpoints
+
+/** A child of `up`, by one look at the file: between two, what was killed may be noticed. */
+const childNamed = (name: string): Endpoints['children'][number] =>
+  endpoints().children.find(child => child.name === name)!
 
 /** Everything that runs for this data folder: the supervisor and its children. */
 function processesOf(up: Command): Identity[] {
@@ -212,14 +214,14 @@ test('doctor names a topic that would lose data', async () => {
 })
 
 test('a processor tells its slots, what became of its records and how long they took', async () => {
-  const { health } = endpoints().children.find(child => child.name === 'verify')!
+  const { health, pid } = childNamed('verify')
   const state = (await (await fetch(`${health}/healthz`)).json()) as Record<string, unknown>
   assert.deepEqual(
     { ...state, memory: 0, slots: (state['slots'] as number[]).toSorted((a, b) => a - b) },
     {
       ok: true,
       processor: 'verify',
-      pid: endpoints().children.find(child => child.name === 'verify')!.pid,
+      pid,
       state: 'running',
       slots: [0, 1, 2, 3],
       backlog: 0,
@@ -478,11 +480,12 @@ test('a second up on the same folder says who holds it', async () => {
 })
 
 test('a killed processor comes back, and status counts it', async () => {
-  const pid = endpoints().children.find(child => child.name === 'mix')!.pid!
-  process.kill(pid, 'SIGKILL')
-  // One look at the file: between two, what was killed may be noticed.
-  const again = (): boolean =>
-    endpoints().children.some(child => child.name === 'mix' && child.state === 'running' && child.pid !== pid)
+  const killed = childNamed('mix').pid!
+  process.kill(killed, 'SIGKILL')
+  const again = (): boolean => {
+    const { state, pid } = childNamed('mix')
+    return state === 'running' && pid !== killed
+  }
   await until('mix again', again, 60_000)
   assert.match((await everseed('status')).stdout, /^mix\trunning\t\d+\t0\t1$/m)
 })
