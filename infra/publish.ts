@@ -1,9 +1,8 @@
 /** Publishing: human documents and prompts, each once, into their slots. */
 import { randomUUID } from 'node:crypto'
 import type { Recipe } from '../processors/recipe.ts'
-import { isEmpty } from '../processors/text.ts'
 import { EverseedError } from '../schemas/errors.ts'
-import { contentHash, sha128, slotOf } from '../schemas/identity.ts'
+import { contentHash, promptKey, sha128, slotOf, textKey } from '../schemas/identity.ts'
 import { human, prompts, type Topic } from '../schemas/topics.ts'
 import type { Dataset, Document, Prompt, Run } from '../schemas/types.ts'
 import { DecodeError, encodeChecked, EncodeError } from './codec.ts'
@@ -57,13 +56,13 @@ async function heldIn(
   const { kafka, config, admin, codec } = deployment
   const held: Held = { ids: new Map(), contents: new Map() }
   await readRanges(kafka, config, [(await admin.ranges(topic.name))[slot]!], async records => {
-    for (const { value, key } of records) {
+    for (const { value } of records) {
       try {
         const decoded = (await codec.decode(topic, value)) as Document
         if (!belongs(decoded)) continue
-        const id = key?.toString() ?? ''
-        // Of prompts the id says enough; a document without text is one that was erased.
-        if (topic !== human || isEmpty(decoded.messages)) held.ids.set(id, held.ids.get(id) ?? null)
+        const { id } = decoded
+        // Of prompts the id says enough.
+        if (topic !== human) held.ids.set(id, held.ids.get(id) ?? null)
         else hold(held, id, contentHash(decoded.messages))
       } catch (error) {
         // What cannot be read is somebody else's garbage; the processors bury it.
@@ -73,6 +72,9 @@ async function heldIn(
   })
   return held
 }
+
+const keyOf = (value: Document | Prompt): string =>
+  'run' in value ? promptKey(value) : textKey(value.dataset, value.id)
 
 function hold({ ids, contents }: Held, id: string, content: string): void {
   // One string in memory for both where the id is the hash.
@@ -181,7 +183,7 @@ async function publishLines(
         }
         await parents.check(value.provenance)
         const encoded = encodeChecked(deployment.codec, topic, value)
-        const record = { topic: topic.name, partition: slotFor(id), key: id, value: encoded }
+        const record = { topic: topic.name, partition: slotFor(id), key: keyOf(value), value: encoded }
         const size = recordBytes(record)
         if (size > topic.maxBytes) {
           throw new EverseedError(

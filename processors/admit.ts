@@ -1,5 +1,5 @@
 /** Takes published human documents in: one text is one sample, and its split is fixed once and for all. */
-import { contentHash } from '../schemas/identity.ts'
+import { contentHash, textKey } from '../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Document, Provenance, Sample } from '../schemas/types.ts'
 import { createOverlap, type Seen } from './admit/overlap.ts'
@@ -92,7 +92,7 @@ export const admit = defineProcessor({
       const verdict = overlap.verdict(dataset, text)
       if (verdict) sample.verdicts.push(verdict)
       if (placed.first !== undefined) sample.metadata = { ...sample.metadata, sibling_of: placed.first }
-      return emit(out('admitted', id, sample))
+      return emit(out('admitted', textKey(dataset, id), sample))
     }
 
     const judge = (document: Document, offset: number): Verdict | Promise<Verdict> => {

@@ -1,5 +1,5 @@
 /** Answers prompts: draws a source per sample, calls it at most once per journal, stops before the budget is passed. */
-import { requestId } from '../schemas/identity.ts'
+import { promptKey, requestId } from '../schemas/identity.ts'
 import { generations, journal, prompts, promptsParked } from '../schemas/topics.ts'
 import type { JournalEntry, Prompt } from '../schemas/types.ts'
 import { defineProcessor, type Output, type Verdict } from './contract.ts'
@@ -68,7 +68,7 @@ export const generate = defineProcessor({
 
     const park = (prompt: Prompt, reason: string, missing: number): Output => {
       log.warn({ run: prompt.run, prompt: prompt.id, samples: missing }, `parked: ${reason}`)
-      return out('parked', prompt.id, { prompt, reason, samples: missing, parked_at: now() })
+      return out('parked', promptKey(prompt), { prompt, reason, samples: missing, parked_at: now() })
     }
 
     return {

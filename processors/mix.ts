@@ -3,6 +3,7 @@
  * promises. Human samples wait for verified ones to be interleaved with; once every run of the dataset has ended the rest
  * follows. Where a row would break a promise the mixer waits, and says what is missing.
  */
+import { textKey } from '../schemas/identity.ts'
 import { control, samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
 import { defineProcessor, memory, type Output, type Processor } from './contract.ts'
 import { createLane, type Laid, type Lane, nothingLaid } from './mix/lane.ts'
@@ -93,12 +94,12 @@ export const mixer = (room: Room): Processor =>
           }
           if (line) {
             line.next++
-            if (!gone) outputs.push(out('laid', sample.id, sample))
+            if (!gone) outputs.push(out('laid', textKey(dataset, sample.id), sample))
             continue
           }
           queues.take(again, 1)
           const { epoch } = laid.pass
-          if (!gone) outputs.push(out('laid', sample.id, { ...sample, epoch }))
+          if (!gone) outputs.push(out('laid', textKey(dataset, sample.id, epoch), { ...sample, epoch }))
           laid = {
             ...laid,
             pass: { epoch, next: firstOf(again) ?? again.last + 1 },

@@ -2,7 +2,7 @@
  * verify: shape checks in the order of what they cost. What passes is a sample; what fails is a rejection, and, where
  * the model can mend it and attempts are left, a prompt with the error as feedback.
  */
-import { slotOf } from '../schemas/identity.ts'
+import { promptKey, slotOf } from '../schemas/identity.ts'
 import { candidates, prompts, samplesRejected, samplesVerified } from '../schemas/topics.ts'
 import type { Sample, Verdict as CheckVerdict } from '../schemas/types.ts'
 import { type Output, type Verdict, defineProcessor } from './contract.ts'
@@ -52,7 +52,9 @@ export const verify = defineProcessor({
       if (feedback !== null && prompt_id !== null && attempt < recipe.attempts) {
         const prompt = retryPrompt(sample, prompt_id, feedback, now())
         const shards = tables.dataset(sample.dataset)?.shards ?? 1
-        outputs.push(out('retry', prompt_id, prompt, slotOf(sample.dataset, prompt_id, shards, partitions)))
+        outputs.push(
+          out('retry', promptKey(prompt), prompt, slotOf(sample.dataset, prompt_id, shards, partitions))
+        )
       }
       const rejection = {
         id: sample.id,

@@ -46,6 +46,26 @@ export function syntheticId(request: string, content: string): string {
 }
 
 /**
+ * The key of a text, or of a row of training, in a topic: no two records that stay have the same, so that one can be taken
+ * out of the log by its key and nothing else is.
+ * @param epoch which pass over the human texts a row belongs to
+ */
+export function textKey(dataset: string, id: string, epoch = 1): string {
+  return epoch === 1 ? `${dataset}/${id}` : `${dataset}/${id}/${epoch}`
+}
+
+/** The key of a prompt: the samples of one prompt that fail are asked for again one by one. */
+export function promptKey(prompt: {
+  readonly run: string
+  readonly id: string
+  readonly attempt: number
+  readonly provenance: { readonly sample_index: number | null }
+}): string {
+  const { run, id, attempt, provenance } = prompt
+  return `${run}/${id}/${attempt}/${provenance.sample_index ?? 0}`
+}
+
+/**
  * The revision of a model behind an API, as a recipe describes it: recipes that say something else about the same
  * model name another revision.
  */

@@ -109,7 +109,7 @@ function table<Name extends keyof Records>(
 export const prompts = data(
   'prompts',
   'Prompt',
-  'prompt id',
+  'run/id/attempt/index',
   ['publishers', 'verify'],
   'what models are asked',
   { forwardedBy: 'generate' }
@@ -117,7 +117,7 @@ export const prompts = data(
 export const promptsParked = data(
   'prompts.parked',
   'ParkedPrompt',
-  'prompt id',
+  'run/id/attempt/index',
   ['generate'],
   'prompts not asked: of a stopped run, a source without a key, a provider that answers nobody'
 )
@@ -145,18 +145,14 @@ export const samplesRejected = data(
   'answers turned down: check, version, reason, what they hit',
   { maxBytes: 10 * MiB }
 )
-export const human = data(
-  'human',
-  'Document',
-  'document id',
-  ['publishers'],
-  'human documents as published',
-  { retentionMs: 365 * day, forwardedBy: 'admit' }
-)
+export const human = data('human', 'Document', 'dataset/id', ['publishers'], 'human documents as published', {
+  retentionMs: 365 * day,
+  forwardedBy: 'admit'
+})
 export const samplesHuman = data(
   'samples.human',
   'Sample',
-  'sample id',
+  'dataset/id',
   ['admit'],
   'human documents with their split; append-only'
 )
@@ -170,7 +166,7 @@ export const diversityStats = data(
 export const training = data(
   'training',
   'Sample',
-  'sample id',
+  'dataset/id, and /epoch after the first',
   ['mix'],
   'the stream training jobs subscribe to'
 )
@@ -184,7 +180,7 @@ export const versions = data(
 export const deadLetters: Topic<RawValue> = {
   name: 'dead-letters',
   record: null,
-  key: 'the original key',
+  key: 'processor, and where the record lies',
   writers: ['every processor', 'operator'],
   kind: 'data',
   cleanup: 'delete',

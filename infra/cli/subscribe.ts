@@ -32,10 +32,10 @@ function lineOf(
   format: Options['format']
 ): string | undefined {
   const key = record.key?.toString() ?? ''
-  const { messages } = (value ?? {}) as Fields
+  const { id, messages } = (value ?? {}) as Fields
   switch (format) {
     case 'keys':
-      return key
+      return id ?? key
     case 'text':
       return messages?.at(-1) ? JSON.stringify({ text: messages.at(-1)!.content }) : undefined
     case 'messages':

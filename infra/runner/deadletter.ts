@@ -5,6 +5,8 @@ import { fits, recordBytes } from '../kafka/waves.ts'
 
 /** Names of the headers of a dead letter. */
 export const deadLetterHeaders = {
+  /** The record's own key; absent where it has none. */
+  key: 'x-key',
   reason: 'x-reason',
   message: 'x-message',
   errorClass: 'x-error-class',
@@ -45,11 +47,16 @@ export type Death = {
  * What a producer compressed may be larger than any topic takes. Its letter goes without it, and says where it lies: one
  * that is refused would keep the record, and all behind it, for ever.
  */
-function bodiless(letter: OutRecord, own: Record<string, string>): OutRecord {
-  const message = `${recordBytes(letter)} bytes are more than ${deadLetters.name} takes, so the record itself is only in ${own[deadLetterHeaders.topic]}: ${own[deadLetterHeaders.message]}`
-  const headers = { ...own, [deadLetterHeaders.message]: message.slice(0, longestMessage) }
+function bodiless(letter: OutRecord, own: Record<string, string | Buffer>): OutRecord {
+  const message = `${recordBytes(letter)} bytes are more than ${deadLetters.name} takes, so the record itself is only in ${String(own[deadLetterHeaders.topic])}: ${String(own[deadLetterHeaders.message])}`
+  const headers: Record<string, string | Buffer> = {
+    ...own,
+    [deadLetterHeaders.message]: message.slice(0, longestMessage)
+  }
   const bare = { ...letter, value: null, headers }
-  return fits(bare, deadLetters) ? bare : { ...bare, key: null }
+  if (fits(bare, deadLetters)) return bare
+  delete headers[deadLetterHeaders.key]
+  return bare
 }
 
 /**
@@ -62,6 +69,7 @@ export function deadLetter(record: RawRecord, death: Death): OutRecord {
     record.value && record.value.length >= 5 && record.value[0] === 0 ? record.value.readInt32BE(1) : ''
   const kept = Object.fromEntries(Object.entries(record.headers).filter(([name]) => !name.startsWith('x-')))
   const own = {
+    ...(record.key && { [names.key]: record.key }),
     [names.reason]: death.reason,
     [names.message]: death.message.slice(0, longestMessage),
     [names.errorClass]: death.errorClass,
@@ -75,7 +83,9 @@ export function deadLetter(record: RawRecord, death: Death): OutRecord {
     [names.sampleAttempt]: String(death.sampleAttempt),
     [names.run]: death.run.slice(0, longestMessage)
   }
-  const { partition, key, value } = record
+  const { partition, value } = record
+  // Of its own, not the record's: a record without a key, or with that of another one, leaves a letter like every other.
+  const key = `${death.processor}/${record.topic}/${partition}/${record.offset}`
   const letter = { topic: deadLetters.name, partition, key, value, headers: { ...kept, ...own } }
   return fits(letter, deadLetters) ? letter : bodiless(letter, own)
 }
@@ -91,14 +101,24 @@ const givenBack = 'given_back'
 export function givingBack(letter: RawRecord): OutRecord {
   const names = deadLetterHeaders
   const header = (name: string): string => letter.headers[name]?.toString() ?? ''
-  const same = [names.processor, names.topic, names.partition, names.offset, names.sampleAttempt, names.run]
+  const same = [
+    names.key,
+    names.processor,
+    names.topic,
+    names.partition,
+    names.offset,
+    names.sampleAttempt,
+    names.run
+  ]
   return {
     topic: deadLetters.name,
     partition: letter.partition,
-    key: letter.key,
+    key: `${givenBack}/${positionOf(letter)}`,
     value: null,
     headers: {
-      ...Object.fromEntries(same.map(name => [name, header(name)])),
+      ...Object.fromEntries(
+        same.flatMap(name => (letter.headers[name] ? [[name, letter.headers[name]]] : []))
+      ),
       [names.reason]: givenBack,
       [names.settles]: String(-Number(header(names.settles) || 0)),
       [names.forGroup]: 'guard',
@@ -128,7 +148,7 @@ export function resurrected(letter: RawRecord): OutRecord {
   return {
     topic: header(names.topic),
     partition: Number(header(names.partition)),
-    key: letter.key,
+    key: letter.headers[names.key] ?? null,
     value: letter.value,
     headers: {
       ...Object.fromEntries(kept),

@@ -252,11 +252,10 @@ export async function retractedSince(deployment: Deployment, version: Version): 
   if (wanted.size === 0) return { rows, ids: [] }
   const ranges = version.offsets.map((to, partition) => ({ topic: training.name, partition, from: 0, to }))
   await readRanges(kafka, config, ranges, async records => {
-    for (const { key, value } of records) {
+    for (const { value } of records) {
+      const { id, dataset } = await codec.decodeFields(training, ['id', 'dataset'], value)
       // Rows of other datasets lie between, and may be of the same text.
-      if (!wanted.has(key?.toString() ?? '')) continue
-      const { id, dataset } = await codec.decode(training, value)
-      if (dataset !== version.dataset) continue
+      if (dataset !== version.dataset || !wanted.has(id)) continue
       rows++
       ids.add(id)
     }

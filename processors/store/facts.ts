@@ -65,7 +65,7 @@ const countHeader = (name: string) => (_: unknown, record: SinkRecord) =>
 
 /** The text stays in the topic: nobody checked what it is. */
 export const deadLetters = shape<Buffer | null>('dead_letters', [
-  ['key', (_, record) => text(record.key)],
+  ['key', header('x-key')],
   ['reason', header('x-reason')],
   ['message', header('x-message')],
   ['error_class', header('x-error-class')],

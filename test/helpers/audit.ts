@@ -161,6 +161,8 @@ function assertSame(what: string, actual: Iterable<string>, expected: Iterable<s
 }
 
 const keysOf = (records: readonly { readonly key: string }[]): string[] => records.map(({ key }) => key)
+const idsOf = (records: readonly { readonly value: { readonly id: string } }[]): string[] =>
+  records.map(({ value }) => value.id)
 
 /** Which answer to which prompt it is. */
 const slotKey = ({ provenance: { prompt_id, attempt, sample_index } }: Pick<Sample, 'provenance'>): string =>
@@ -168,10 +170,10 @@ const slotKey = ({ provenance: { prompt_id, attempt, sample_index } }: Pick<Samp
 
 /** Every prompt has exactly its samples; returns how many were asked for, retries included. */
 function checkSamples(seen: Seen, asked: Asked): { expected: number; prompts: number } {
-  const known = seen.prompts.filter(({ key }) => key !== strangerKey)
+  const known = seen.prompts.filter(({ value }) => value.id !== strangerKey)
   const first = known.filter(({ value }) => value.attempt === 1)
   assertOnce('first prompts', keysOf(first))
-  assertSame('prompts on the topic', keysOf(first), asked.prompts.keys())
+  assertSame('prompts on the topic', idsOf(first), asked.prompts.keys())
   assert.equal(seen.parked.length, 0, 'parked prompts')
   const wanted = [...asked.prompts].flatMap(([id, samples]) =>
     Array.from({ length: samples }, (_, index) => `${id}/1/${index}`)
@@ -219,7 +221,7 @@ function checkTraining({ documents, human, verified, training }: Seen, asked: As
   const seeds = human.filter(({ value }) => value.provenance.split === 'SEED')
   // At a floor of a half every real row carries one other; verified samples beyond that wait, the oldest go first.
   const carried = Math.min(seeds.length, verified.length)
-  assertSame('training', keysOf(training), keysOf([...seeds, ...verified.slice(0, carried)]))
+  assertSame('training', idsOf(training), idsOf([...seeds, ...verified.slice(0, carried)]))
   let real = 0
   for (const [index, { value }] of training.entries()) {
     if (value.provenance.origin === 'HUMAN_AUTHORED') real++

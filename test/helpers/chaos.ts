@@ -208,11 +208,9 @@ async function publishPoison(deployment: Deployment, slot: number): Promise<Pois
 /** Every poison is in the dead letters once per processor that reads its topic, with where it was and why it died. */
 async function auditPoison(deployment: Deployment, slot: number, poison: readonly Poison[]): Promise<number> {
   const letters: { key: string; headers: Record<string, string> }[] = []
-  for (const { key, headers } of await readRaw(deployment, 'dead-letters')) {
-    letters.push({
-      key: key?.toString() ?? '',
-      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
-    })
+  for (const { headers } of await readRaw(deployment, 'dead-letters')) {
+    const story = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
+    letters.push({ key: story['x-key'] ?? '', headers: story })
   }
   const readers = (topic: string): string[] =>
     processorNames.filter(name => name !== storeName && inputsOf(name).includes(topic))

@@ -143,15 +143,16 @@ export async function assertPoisonIsBuried(
 
   const dead = tester.read(deadLetters)
   assert.deepEqual(
-    dead.map(({ key, value, headers }) => ({
+    dead.map(({ value, headers }) => ({
       offset: Number(headers['x-offset']),
       reason: headers['x-reason'],
       bytes: value as unknown,
-      key
+      key: headers['x-key']
     })),
     expected
   )
-  for (const { headers, value } of dead) {
+  for (const { key, headers, value } of dead) {
+    assert.equal(key, `${processor.name}/${input.name}/0/${headers['x-offset']}`)
     assert.equal(headers['x-processor'], processor.name)
     assert.equal(headers['x-topic'], input.name)
     assert.equal(headers['x-partition'], '0')

@@ -9,10 +9,11 @@ const { deployment, everseed } = await startWorkplace({ after })
 const { partitions } = deployment.config
 
 const letter = (index: number, partition: number, settles: number) => ({
-  key: `p${index}`,
+  key: `generate/prompts/${partition}/${index}`,
   value: Buffer.alloc(20_000, `body of ${index} `),
   partition,
   headers: {
+    'x-key': `p${index}`,
     'x-reason': index % 2 === 0 ? 'even' : 'odd',
     'x-processor': 'generate',
     'x-topic': 'prompts',

@@ -447,7 +447,7 @@ test('subscribe prints a topic in four formats, filtered and limited', async () 
     ),
     [json]
   )
-  assert.equal(json!.key, json!.value.id)
+  assert.equal(json!.key, `mixed/${json!.value.id}`)
   assert.equal(json!.value.provenance.origin, 'HUMAN_AUTHORED')
   const messages = await lines(
     `${deployment.config.prefix}human`,

@@ -117,7 +117,7 @@ test('poison is buried with its place and reason, the rest goes through, and a r
   await write(deployment, human, [early, { key: 'garbage', value: Buffer.from('garbage') }])
   await until('two dead letters', async () => (await readRaw(deployment, deadLetters.name)).length === 2)
   const letters = (await readRaw(deployment, deadLetters.name)).toSorted((a, b) =>
-    a.key!.toString() < b.key!.toString() ? -1 : 1
+    a.headers['x-key']!.toString() < b.headers['x-key']!.toString() ? -1 : 1
   )
   const headers = letters.map(letter =>
     Object.fromEntries(

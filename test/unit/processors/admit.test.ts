@@ -49,7 +49,7 @@ describe('admit', () => {
     const [record] = await admitted([one])
     const { id, content_hash, run, messages, provenance, metadata } = record!.value
     assert.equal(id, idOf(one))
-    assert.equal(record!.key, id)
+    assert.equal(record!.key, `d/${id}`)
     assert.equal(content_hash, id)
     assert.equal(run, '')
     assert.deepEqual(messages, one.messages)

@@ -457,8 +457,8 @@ describe('generate', () => {
     assert.deepEqual(
       tester
         .read(deadLetters)
-        .map(({ key, headers }) => [
-          key,
+        .map(({ headers }) => [
+          headers['x-key'],
           headers['x-reason'],
           headers['x-settles'],
           headers['x-run'],
@@ -762,7 +762,7 @@ describe('generate keeps within its budget', () => {
     assert.equal(made(tester).length, 8)
     const [record, ...more] = tester.read(promptsParked)
     assert.deepEqual(more, [])
-    assert.equal(record?.key, 'p')
+    assert.equal(record?.key, 'r/p/1/0')
     assert.equal(record?.value.samples, 4)
     assert.match(record?.value.reason ?? '', /^STOP_BUDGET: .*\$0\.003; \$0\.0032 of \$0\.006 are spent$/)
     assert.deepEqual(record?.value.prompt, make.prompt('p', { samples: 12 }))

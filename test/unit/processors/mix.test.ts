@@ -343,7 +343,7 @@ describe('mix', () => {
     }
     assert.deepEqual(
       verdicts.flat().map(({ key }) => key),
-      ['h0', 'v0', 'h1', 'v1', 'h2', 'v2', 'h3', 'v3']
+      ['h0', 'v0', 'h1', 'v1', 'h2', 'v2', 'h3', 'v3'].map(id => `d/${id}`)
     )
     assert.deepEqual(reads.slice(0, 3), [
       [1, 4],

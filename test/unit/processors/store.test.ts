@@ -122,6 +122,7 @@ test('topics of samples share a table and are told apart by _topic', () => {
 
 test('a dead letter is told by its headers; of its bytes only the number is kept', () => {
   const headers = {
+    'x-key': 'own',
     'x-reason': 'unknown_schema',
     'x-message': 'schema 77 is not registered',
     'x-error-class': 'DecodeError',
@@ -142,7 +143,7 @@ test('a dead letter is told by its headers; of its bytes only the number is kept
     slot: 2,
     _offset: 7,
     recorded_at: 1_700_000_000_123,
-    key: 'k',
+    key: 'own',
     reason: 'unknown_schema',
     message: 'schema 77 is not registered',
     error_class: 'DecodeError',

@@ -216,7 +216,7 @@ describe('a failure that can be mended', () => {
       outputs.map(({ to, key, slot }) => [to, key, slot]),
       [
         ['rejected', 's9', undefined],
-        ['retry', 'p7', slotOf('d', 'p7', 4, 4)]
+        ['retry', 'r/p7/3/2', slotOf('d', 'p7', 4, 4)]
       ]
     )
     const { provenance, feedback, ...rest } = retry!

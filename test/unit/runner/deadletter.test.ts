@@ -39,10 +39,11 @@ test('a dead letter is the record as it was, in its partition, with its story', 
   const letter = deadLetter(record, death)
   assert.equal(letter.topic, 'dead-letters')
   assert.equal(letter.partition, 3)
-  assert.equal(letter.key, record.key)
+  assert.equal(letter.key, 'verify/prompts/3/41')
   assert.equal(letter.value, record.value)
   assert.deepEqual(letter.headers, {
     trace: record.headers['trace'],
+    'x-key': record.key,
     'x-reason': 'unencodable',
     'x-message': 'm'.repeat(1000),
     'x-error-class': 'EncodeError',
@@ -63,7 +64,7 @@ test('a record that no topic takes any more leaves a letter that says where it l
     deadLetter({ ...record, value: Buffer.alloc(11e6), ...fields }, death)
   const letter = huge({})
   assert.ok(fits(letter, deadLetters))
-  assert.deepEqual([letter.partition, letter.key, letter.value], [3, record.key, null])
+  assert.deepEqual([letter.partition, letter.headers?.['x-key'], letter.value], [3, record.key, null])
   assert.equal(letter.headers?.['x-offset'], '41')
   assert.match(
     String(letter.headers?.['x-message']),
@@ -113,20 +114,29 @@ test('given back it is the record as it was, for the one who buried it', () => {
   assert.equal(noticeOf(letter), undefined)
 })
 
+test('a record without a key has a letter like every other, and comes back without one', () => {
+  const letter = deadLetter({ ...record, key: null }, death)
+  assert.equal(letter.key, 'verify/prompts/3/41')
+  assert.ok(!('x-key' in letter.headers!))
+  const headers = { 'x-topic': Buffer.from('prompts'), 'x-partition': Buffer.from('3') }
+  assert.equal(resurrected({ ...read(), headers }).key, null)
+})
+
 test('the notice that it was takes back what it settled, for the guard alone', () => {
   const notice = givingBack(read())
   assert.deepEqual(notice, {
     topic: 'dead-letters',
     partition: 3,
-    key: record.key,
+    key: 'given_back/3@7',
     value: null,
     headers: {
-      'x-processor': 'verify',
-      'x-topic': 'prompts',
-      'x-partition': '3',
-      'x-offset': '41',
-      'x-sample-attempt': '2',
-      'x-run': 'r',
+      'x-key': record.key,
+      'x-processor': Buffer.from('verify'),
+      'x-topic': Buffer.from('prompts'),
+      'x-partition': Buffer.from('3'),
+      'x-offset': Buffer.from('41'),
+      'x-sample-attempt': Buffer.from('2'),
+      'x-run': Buffer.from('r'),
       'x-reason': 'given_back',
       'x-settles': '-3',
       'x-for-group': 'guard',

@@ -283,8 +283,8 @@ test('what nobody else reads is buried before its offset is committed; what a pr
   assert.equal(letters.length, 1)
   const { key, value, headers, topic, partition } = letters[0]!
   assert.deepEqual(
-    { topic, partition, key, value },
-    { topic: 'dead-letters', partition: 0, key: Buffer.from('k2'), value: torn }
+    { topic, partition, key, value, own: headers!['x-key'] },
+    { topic: 'dead-letters', partition: 0, key: 'store/training/0/2', value: torn, own: Buffer.from('k2') }
   )
   assert.deepEqual(
     ['x-reason', 'x-processor', 'x-topic', 'x-partition', 'x-offset', 'x-settles'].map(
