@@ -7,7 +7,7 @@ import { diversityStats, generations, samplesHuman, samplesVerified } from '../s
 import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
 import { type HumanMemory, missingDocuments } from './measure/band.ts'
-import { type Seen, createHumans } from './measure/humans.ts'
+import { type Taken, createHumans } from './measure/humans.ts'
 import { windowValues } from './measure/reference.ts'
 import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
@@ -33,10 +33,10 @@ export const measure = defineProcessor({
   state: {
     /** By scope. */
     windows: memory<WindowState>(),
-    /** By dataset: documents of the band half seen when the band in force was taken. */
-    bands: memory<Seen>(),
-    /** By dataset: documents of the other half seen when the reference was frozen. */
-    references: memory<Seen>()
+    /** By dataset: when the band in force was taken. */
+    bands: memory<Taken>(),
+    /** By dataset: when the reference was frozen. */
+    references: memory<Taken>()
   },
   create: ({ slot, tables, state, now, position, out, emit, reject }) => {
     const fingerprint = createFingerprinter()
@@ -57,9 +57,20 @@ export const measure = defineProcessor({
       )
     }
 
+    let restored = false
+    /** Once everything was read again: what is in force was taken from no more than that. */
+    function restoreAll(): void {
+      if (restored) return
+      restored = true
+      for (const [dataset] of [...state.references.entries(), ...state.bands.entries()]) {
+        const budget = tables.dataset(dataset)?.window
+        if (budget !== undefined) humans.restore(dataset, humans.of(dataset, budget))
+      }
+    }
+
     /** Takes the band again if it is out of date, and tells of the human windows it was taken from. */
     function refreshBand(dataset: string, known: HumanMemory): Output[] {
-      const windows = humans.refresh(dataset, known)
+      const windows = humans.refresh(dataset, known, position('human'))
       if (windows.length < minimumWindows) return []
       const human = { dataset, run: '', stage: 'human', generation: 0, source: '*' } as const
       const scope = `${dataset}//human//*`
@@ -106,6 +117,7 @@ export const measure = defineProcessor({
 
     return {
       process(record) {
+        restoreAll()
         const { offset, value } = record
         const budget = tables.dataset(value.dataset)?.window
         if (budget === undefined) return reject('unknown_dataset', `no dataset is called ${value.dataset}`)
@@ -150,8 +162,12 @@ export const measure = defineProcessor({
         const { offset, value } = record
         if (record.input === 'human') {
           const budget = tables.dataset(value.dataset)?.window
-          const known = budget === undefined ? undefined : addHuman(offset, record.value, budget)
-          if (known !== undefined) humans.restore(value.dataset, known)
+          if (budget === undefined) return
+          const known = humans.of(value.dataset, budget)
+          humans.restore(value.dataset, known, offset)
+          addHuman(offset, record.value, budget)
+          // As soon as it is there: what is read again of models is held against it.
+          humans.restore(value.dataset, known, offset + 1)
           return
         }
         const text = modelText(record.value)
@@ -166,6 +182,7 @@ export const measure = defineProcessor({
       },
 
       tick() {
+        restoreAll()
         const outputs: Output[] = []
         const over = new Map<string, boolean>()
         for (const [key, scope] of Array.from(state.windows.entries())) {

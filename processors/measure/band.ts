@@ -47,8 +47,6 @@ export type HumanMemory = {
   readonly reservoir: Reservoir
   /** The other half, which the band's windows too are held against. */
   readonly reference: ReferenceMemory
-  /** Documents of the band half seen so far: what a restart finds the same band by. */
-  seen: number
   /** Documents that came into the reservoir since the band was taken. */
   fresh: number
   band: Band | undefined
@@ -60,12 +58,11 @@ export type HumanMemory = {
  */
 export function createHumanMemory(budget: number): HumanMemory {
   const reference = createReferenceMemory(budget)
-  return { budget, reservoir: createReservoir(budget), reference, seen: 0, fresh: 0, band: undefined }
+  return { budget, reservoir: createReservoir(budget), reference, fresh: 0, band: undefined }
 }
 
 /** Takes a document in. */
 export function remember(memory: HumanMemory, document: HumanDocument): void {
-  memory.seen += 1
   if (memory.reservoir.add(document)) memory.fresh += 1
 }
 

@@ -6,8 +6,8 @@ import { type HumanDocument, referenceHalf } from '../reservoir.ts'
 import { type HumanMemory, type HumanWindow, createHumanMemory, isStale, remember, takeBand } from './band.ts'
 import { canFreeze, freeze, logPerplexityIn, rememberReference } from './reference.ts'
 
-/** Documents of a half that were seen when what is in force was taken. */
-export type Seen = { readonly seen: number }
+/** Offset behind the last human text that was read when what is in force was taken: texts before it may be erased since. */
+export type Taken = { readonly at: number }
 
 /** By dataset. */
 export type Humans = {
@@ -17,10 +17,16 @@ export type Humans = {
   logPerplexity(dataset: string, words: Hashes): number | undefined
   /** Takes a document of the reference split in, into the half it belongs to. */
   add(dataset: string, id: string, document: HumanDocument, budget: number): HumanMemory
-  /** Takes the band again if it is out of date, the first one beside a reference that is frozen now; its windows, or none. */
-  refresh(dataset: string, known: HumanMemory): readonly HumanWindow[]
-  /** After a document that is read again: takes what is in force at its moment, not from all the text there is by now. */
-  restore(dataset: string, known: HumanMemory): void
+  /**
+   * Takes the band again if it is out of date, the first one beside a reference that is frozen now; its windows, or none.
+   * @param at offset behind the last human text that was read
+   */
+  refresh(dataset: string, known: HumanMemory, at: number): readonly HumanWindow[]
+  /**
+   * While texts are read again: takes what is in force at its moment, not from all the text there is by now.
+   * @param at offset up to which the texts of the dataset are in; without it all of them are
+   */
+  restore(dataset: string, known: HumanMemory, at?: number): void
 }
 
 /**
@@ -29,7 +35,7 @@ export type Humans = {
  * @param withPanel lends an empty panel
  */
 export function createHumans(
-  state: { readonly bands: StateTable<Seen>; readonly references: StateTable<Seen> },
+  state: { readonly bands: StateTable<Taken>; readonly references: StateTable<Taken> },
   withPanel: <Result>(use: (panel: Panel) => Result) => Result
 ): Humans {
   const memories = new Map<string, HumanMemory>()
@@ -50,25 +56,22 @@ export function createHumans(
       return known
     },
 
-    refresh(dataset, known) {
+    refresh(dataset, known, at) {
       if (!isStale(known)) return []
       if (canFreeze(known.reference)) {
         freeze(known.reference)
-        state.references.stage(dataset, { seen: known.reference.seen })
+        state.references.stage(dataset, { at })
       }
       const { windows } = withPanel(panel => takeBand(known, panel))
-      state.bands.stage(dataset, { seen: known.seen })
+      state.bands.stage(dataset, { at })
       return windows
     },
 
-    restore(dataset, known) {
-      const { reference } = known
-      const frozen = state.references.get(dataset)?.seen
-      const due = reference.frozen === undefined && frozen === reference.seen
-      if (due) freeze(reference)
-      // The band was measured beside the reference, and all its text may be read before that of the other half is.
-      if (state.bands.get(dataset)?.seen !== known.seen || (frozen !== undefined && !reference.frozen)) return
-      if (known.band === undefined || due) withPanel(panel => takeBand(known, panel))
+    restore(dataset, known, at = Infinity) {
+      const isDue = (table: StateTable<Taken>): boolean =>
+        (table.get(dataset)?.at ?? Infinity) <= at && table.has(dataset)
+      if (known.reference.frozen === undefined && isDue(state.references)) freeze(known.reference)
+      if (known.band === undefined && isDue(state.bands)) withPanel(panel => takeBand(known, panel))
     }
   }
 }

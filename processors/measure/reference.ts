@@ -21,8 +21,6 @@ export type WindowValues = Readonly<Record<WindowKey, Measured>>
 export type ReferenceMemory = {
   /** Tokens of a window. */
   readonly budget: number
-  /** Documents seen so far, until it was frozen: what a restart finds the same reference by. */
-  seen: number
   /** What it will be made of; empty afterwards. */
   reservoir: Reservoir
   frozen: HashedReference | undefined
@@ -33,13 +31,12 @@ export type ReferenceMemory = {
  * @param budget tokens of a window
  */
 export function createReferenceMemory(budget: number): ReferenceMemory {
-  return { budget, seen: 0, reservoir: createReservoir(budget, referenceWindows), frozen: undefined }
+  return { budget, reservoir: createReservoir(budget, referenceWindows), frozen: undefined }
 }
 
 /** Takes a document in, unless the reference is frozen. */
 export function rememberReference(memory: ReferenceMemory, document: HumanDocument): void {
   if (memory.frozen) return
-  memory.seen += 1
   memory.reservoir.add(document)
 }
 

@@ -155,6 +155,8 @@ export type Harness = {
   abort(): void
   /** The process dies and another takes over: `abort` of what is not committed, then replay. */
   restart(): void
+  /** A record is taken out of the log of an input: who reads it again does not find it. */
+  erase(input: string, offset: number): void
   /** Committed outputs, oldest first. */
   readonly outputs: readonly Output[]
   /** Values committed to one output. */
@@ -249,6 +251,13 @@ export function createHarness(processor: Processor, options: HarnessOptions = {}
 
   open()
   return {
+    erase(input, offset) {
+      log.set(
+        input,
+        (log.get(input) ?? []).filter(held => held.offset !== offset)
+      )
+    },
+
     async process(input, value, offset = positions.get(input) ?? 0) {
       const topic = processor.inputs[input]
       assert.ok(topic, `${processor.name} declares no input ${input}`)

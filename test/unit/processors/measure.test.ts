@@ -456,7 +456,7 @@ describe('the reference', () => {
     const [first, second] = models(harness).filter(({ source }) => source === '*')
     for (const key of referenceKeys) assert.equal(metric(first, key).value, metric(second, key).value, key)
     assert.notEqual(metric(first, 'log_ppl_mean').human_mean, metric(second, 'log_ppl_mean').human_mean)
-    assert.deepEqual(harness.state('references'), { d: { seen: 20 } })
+    assert.deepEqual(harness.state('references'), { d: { at: 60 } })
   })
 
   test('that comes after the first band has the band taken again', async () => {
@@ -489,6 +489,31 @@ describe('the reference', () => {
         return harness.outputs
       }
       assert.deepEqual(await played(true), await played(false), order)
+    }
+  })
+
+  test('is found again though texts were erased since, the last one before it and the last of all too', async () => {
+    for (const erased of [[], [3], [19], [30], [59], [59, 60], [79]]) {
+      const harness = createHarness(measure, { tables: tables() })
+      await feedReference(harness, 0, 20)
+      await feedHumans(harness, 40)
+      await close(harness)
+      await feedReference(harness, 20, 40)
+      const before = models(harness).length
+      for (const offset of erased) harness.erase('human', offset)
+      harness.restart()
+      await close(harness)
+      const [stat] = models(harness)
+        .slice(before)
+        .filter(({ source }) => source === '*')
+      for (const key of referenceKeys)
+        assert.notEqual(metric(stat, key).value, null, `${erased.join()}: ${key}`)
+      assert.deepEqual(harness.state('references'), { d: { at: 60 } }, erased.join())
+      assert.equal(
+        stats(harness).filter(({ stage }) => stage === 'human').length,
+        8,
+        'the band is not taken again'
+      )
     }
   })
 
