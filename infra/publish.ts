@@ -14,6 +14,7 @@ import { recordBytes } from './kafka/waves.ts'
 import { legible, shownRow } from './formats/shapes.ts'
 import { type Defaults, documentOf, type Line, placeOf, promptOf, type Ready } from './lines.ts'
 import { createParents, type Parents } from './parents.ts'
+import { retractionsOf } from './retractions.ts'
 import type { Signer } from './signer.ts'
 
 export { documentOf, type Line, promptOf } from './lines.ts'
@@ -242,6 +243,7 @@ export async function publishHuman(
   { defaults = {}, signer }: { readonly defaults?: Defaults; readonly signer?: Signer } = {}
 ): Promise<PublishReport> {
   const { partitions } = deployment.config
+  const gone = await retractionsOf(deployment, dataset.name)
   const slotFor = (id: string): number => slotOf(dataset.name, id, dataset.shards, partitions)
   return await publishLines(
     deployment,
@@ -253,6 +255,12 @@ export async function publishHuman(
     lines,
     ({ text, columns }) => {
       const ready = documentOf(columns ?? text, dataset.name, createdBy, defaults)
+      const left = gone.get(ready.content ?? '')
+      if (left?.kind === 'ERASED')
+        throw new EverseedError(
+          'RECORD_INVALID',
+          `this text was erased (${left.reason}): it is not published again`
+        )
       return signer ? { ...ready, value: signer.signed(ready.value) } : ready
     },
     createParents(deployment, dataset.name),

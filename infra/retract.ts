@@ -175,9 +175,10 @@ export async function planRetraction(
 const author = 'retract'
 const keyOf = (dataset: string): string => `dataset:${dataset}|${author}`
 
-/** What everybody is told of a dataset whose next version would be below the floor. */
-async function warn(deployment: Deployment, { dataset, rows, after, floor }: Plan): Promise<void> {
+/** What everybody is told of a dataset whose next version would be below the floor; nothing where it would hold it. */
+export async function warn(deployment: Deployment, { dataset, rows, after, floor }: Plan): Promise<void> {
   const { missing, human } = after
+  if (missing === 0) return
   const evidence = { retracted: rows, rows: after.rows, human, missing, floor }
   const word: Control = {
     scope: `dataset:${dataset}`,
@@ -216,8 +217,8 @@ const batch = 1000
  * @param by who retracts
  */
 export async function retract(deployment: Deployment, plan: Plan, reason: string, by: string): Promise<void> {
-  const { dataset, entries, after } = plan
-  if (after.missing > 0) await warn(deployment, plan)
+  const { dataset, entries } = plan
+  await warn(deployment, plan)
   for (let from = 0; from < entries.length; from += batch) {
     const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
       `${dataset}/${id}`,
@@ -229,7 +230,9 @@ export async function retract(deployment: Deployment, plan: Plan, reason: string
         ancestor,
         content_hash: '',
         author: by,
-        created_at: microseconds()
+        created_at: microseconds(),
+        rows: [],
+        erased_at: null
       }
     ])
     await writeTable(deployment, retractions, records)

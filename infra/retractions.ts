@@ -1,6 +1,6 @@
 /** Texts that leave a dataset: the table of retractions. */
 import { retractions } from '../schemas/topics.ts'
-import type { Retraction } from '../schemas/types.ts'
+import type { ErasedRow, Retraction } from '../schemas/types.ts'
 import type { Deployment } from './deployment.ts'
 import { readTable } from './tables.ts'
 
@@ -11,6 +11,18 @@ export async function retractionsOf(
 ): Promise<Map<string, Retraction>> {
   const all = await readTable(deployment, retractions)
   return new Map([...all.values()].filter(one => one.dataset === dataset).map(one => [one.id, one]))
+}
+
+/** Rows of training of a dataset that were taken out of the log, by slot, in the order they lay in. */
+export async function erasedRowsOf(
+  deployment: Deployment,
+  dataset: string
+): Promise<Map<number, readonly ErasedRow[]>> {
+  const rows = [...(await retractionsOf(deployment, dataset)).values()].flatMap(one => one.rows)
+  return Map.groupBy(
+    rows.toSorted((a, b) => a.offset - b.offset),
+    ({ slot }) => slot
+  )
 }
 
 /**

@@ -48,6 +48,9 @@ export const mixer = (room: Room): Processor =>
         let lane = lanes.get(dataset)
         if (!settings || lane) return lane
         lane = createLane(planOf(tables.dataset(dataset)!, settings), queues)
+        // Also those of which nothing is found when they are read again: it was erased, and waits no more.
+        for (const key of Object.keys(state.datasets.get(dataset)?.waiting ?? {}))
+          lane.lineOf(lane.plan.classNamed(key))
         lanes.set(dataset, lane)
         return lane
       }
@@ -163,7 +166,8 @@ export const mixer = (room: Room): Processor =>
           const budget = { left: mostLaid }
           const outputs: Output[] = []
           // What an earlier owner said is taken back by the next one, though nothing of the dataset waits any more.
-          for (const [dataset] of state.said.entries()) laneOf(dataset)
+          for (const memories of [state.said, state.datasets])
+            for (const [dataset] of memories.entries()) laneOf(dataset)
           for (const [dataset, lane] of lanes) {
             const rows = lay(dataset, lane, budget, here())
             outputs.push(...rows, ...(rows.length > 0 ? [] : say(dataset, lane)))

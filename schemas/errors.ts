@@ -23,7 +23,12 @@ export const errorCodes = {
   KAFKA_REFUSED: { exit: 1, doc: 'Kafka refuses for good: a right is missing or a setting does not fit' },
   KAFKA_UNREACHABLE: { exit: 1, doc: 'the Kafka cluster does not answer' },
   KEY_CONFLICT: { exit: 2, doc: 'a publisher’s key of this name is another one, or is revoked' },
+  KEYS_REPEATED: {
+    exit: 2,
+    doc: 'records of a topic have the same key, so that none can be taken out by it'
+  },
   MODEL_CYCLE: { exit: 2, doc: 'a model would descend from itself' },
+  NOT_ERASED: { exit: 1, doc: 'words of an erased text are still found' },
   NOT_RUNNING: { exit: 3, doc: 'no everseed runs on this data directory' },
   OFFSETS_LOST: { exit: 1, doc: 'committed offsets and the log or the processor state disagree' },
   PART_FAILED: { exit: 1, doc: 'an embedded part did not start' },

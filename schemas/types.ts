@@ -409,6 +409,16 @@ export type Rejection = {
 /** How far a text leaves: out of future versions, or its words out of everything. */
 export type RetractionKind = 'RETRACTED' | 'ERASED'
 
+/** A row of training that was taken out of the log: what the versions that hold it were counted and hashed by. */
+export type ErasedRow = {
+  /** Partition of training it lay in. */
+  slot: number
+  /** Offset it lay at. */
+  offset: number
+  /** The row without its messages, metadata, author and source. */
+  sample: Sample
+}
+
 /** A text that leaves: a licence withdrawn, a poisoned source, a law. Versions closed later do not hold it. Key: dataset/id. */
 export type Retraction = {
   /** Sample id. */
@@ -427,6 +437,10 @@ export type Retraction = {
   author: string
   /** Unix time in microseconds. */
   created_at: number
+  /** ERASED only: the rows of training that were taken out of the log. */
+  rows: ErasedRow[]
+  /** ERASED only: when its words were found nowhere any more, Unix time in microseconds; null: the erasure is not done. */
+  erased_at: number | null
 }
 
 /** Life of a run. */

@@ -162,8 +162,10 @@ try:
             following[partition] = end
             write(partition)
             continue
-        row = decoded(message)
         following[partition] = message.offset() + 1
+        if message.value() is None:
+            continue  # Not a row: it says that the row of its key was erased.
+        row = decoded(message)
         if row["dataset"] == options.dataset and row["id"] not in gone:
             batches[partition].add(message, row)
             if len(batches[partition].rows) >= options.rows:

@@ -53,4 +53,29 @@ Nobody can take a retraction back.`
       const { retract } = await import('./retract.ts')
       await retract(dataset, ids, options as never)
     })
+
+  program
+    .command('erase')
+    .description('take the words of texts out of every topic, ClickHouse and the data folder, and prove it')
+    .argument('<dataset>', 'dataset')
+    .argument('[ids...]', 'ids of human texts or verified samples, at most 100')
+    .requiredOption('--reason <text>', 'why; it is kept with each')
+    .option('--file <file>', 'more ids, one a line; - for standard input')
+    .option('--by <name>', 'who erases', 'everseed erase')
+    .option('--lose-repeated', 'also where records of a topic share a key, or have none, and would be lost')
+    .option('--yes', 'do it; otherwise only what it would do is printed')
+    .addOption(new Option('--dry-run', 'only print what it would do').conflicts('yes'))
+    .addOption(json())
+    .addHelpText(
+      'after',
+      `
+Everything that holds the words goes: the texts, what quotes them, answers that say them, dead letters. It takes half a
+minute for each topic that holds any, while the processors run on. Closed versions stay and verify; the ids, and what rows
+were counted by, are kept. Exports are files of their own: those of the versions that are named hold the words.
+Nobody can take an erasure back. One that was interrupted is finished by the same command.`
+    )
+    .action(async (dataset: string, ids: string[], options) => {
+      const { erase } = await import('./erase.ts')
+      await erase(dataset, ids, options as never)
+    })
 }

@@ -22,7 +22,7 @@ type Options = {
 }
 
 /** Ids of a file: a line each; empty lines and those that begin with # are none. */
-async function idsIn(path: string): Promise<string[]> {
+export async function idsIn(path: string): Promise<string[]> {
   const ids: string[] = []
   for await (const { number, text, problem } of linesOf(path)) {
     if (problem !== undefined)
@@ -33,10 +33,10 @@ async function idsIn(path: string): Promise<string[]> {
   return ids
 }
 
-const few = (names: readonly string[], most = 10): string =>
+export const few = (names: readonly string[], most = 10): string =>
   shown(names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : ''))
 
-function standingWords({ rows, human, displaced, missing }: Standing): string {
+export function standingWords({ rows, human, displaced, missing }: Standing): string {
   const share = rows === 0 ? '' : `, real share ${(human / rows).toFixed(3)}`
   const others = displaced === 0 ? '' : `; ${displaced} of the others lose their places`
   return `${rows} rows, ${human} of them human${share}${missing > 0 ? `, ${missing} human rows too few` : others}`

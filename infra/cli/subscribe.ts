@@ -7,7 +7,8 @@ import type { Deployment } from '../deployment.ts'
 import { follow } from '../kafka/reader.ts'
 import type { RawRecord } from '../kafka/record.ts'
 import { allTopics } from '../processors.ts'
-import { extentOf } from '../versions/rows.ts'
+import { findDataset } from '../datasets.ts'
+import { extentOf, readCounted } from '../versions/rows.ts'
 import { findVersion } from '../versions/versions.ts'
 import { countOf, withReader } from './context.ts'
 import { note, printSlowly } from './output.ts'
@@ -91,6 +92,23 @@ export async function subscribe(name: string, options: Options): Promise<void> {
       from: options.from === 'end' ? to : from,
       to: version ? (version.offsets[partition] ?? 0) : to
     }))
+    if (version && options.format === 'keys') {
+      // In the order its digest is taken in, and with the ids of what was erased since.
+      const ids: string[] = []
+      const dataset = await findDataset(deployment, version.dataset)
+      const read = readCounted(
+        deployment,
+        dataset,
+        extentOf(version),
+        ({ sample }) => void ids.push(sample.id)
+      )
+      if (await Promise.race([read.then(() => false), interrupt.then(() => true)])) {
+        process.exitCode = interruptedExit
+        return
+      }
+      for (const id of ids.slice(0, limit)) await printSlowly(id)
+      return
+    }
     // A version has an end, however long one waits.
     const follows = options.follow === true && version === undefined
     const without = version ? extentOf(version).without : new Set<string>()

@@ -129,7 +129,8 @@ export async function show(name: string, { json }: Options): Promise<void> {
     print(
       `left out ${out.rows} rows: ${out.retracted.length} texts were retracted, ${out.displaced.length} had their places by them`
     )
-  if (since.rows > 0) print(`retracted since: ${since.rows} rows (--json lists their ids)`)
+  const erased = since.erased.length === 0 ? '' : `, the words of ${since.erased.length} texts are erased`
+  if (since.rows > 0) print(`retracted since: ${since.rows} rows${erased} (--json lists their ids)`)
   if (manifest.subsample)
     print(
       `sample   ${manifest.subsample.rows} of the rows: those that draw at most ${manifest.subsample.threshold}`

@@ -67,7 +67,12 @@ export type WarehouseOptions = {
 const longestMs = 60_000
 
 /** Codes of refusals that are answers; see {@link serverCode}. */
-export const serverCodes = { tableExists: '57', unknownTable: '60', unknownDatabase: '81' } as const
+export const serverCodes = {
+  tableExists: '57',
+  unknownTable: '60',
+  unknownDatabase: '81',
+  accessDenied: '497'
+} as const
 
 /** The server's error code of a failed statement, if the server sent one. */
 export function serverCode(error: unknown): string | undefined {

@@ -64,6 +64,8 @@ export function writeConfiguration(
   <listen_host>127.0.0.1</listen_host><http_port>${ports.http}</http_port><tcp_port>${ports.tcp}</tcp_port>
   <users_config>${escaped(usersFile)}</users_config><default_profile>default</default_profile>
   <max_server_memory_usage>4G</max_server_memory_usage><keep_alive_timeout>30</keep_alive_timeout>
+  <merge_tree><cleanup_delay_period>5</cleanup_delay_period><max_cleanup_delay_period>10</max_cleanup_delay_period>
+    <cleanup_delay_period_random_add>0</cleanup_delay_period_random_add></merge_tree>
   <mark_cache_size>134217728</mark_cache_size><background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <query_log><database>system</database><table>query_log</table><ttl>event_date + INTERVAL 7 DAY</ttl>

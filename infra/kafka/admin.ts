@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { KafkaConfig } from '../config.ts'
+import { untilNone } from '../patience.ts'
 import { slotAssigner } from './assigner.ts'
 import type { Range } from './record.ts'
 import { type Asked, refusalOf } from './refusal.ts'
-import { headroom } from './waves.ts'
+import { differences, topicSettings } from './settings.ts'
 
 /** A committed offset and the words that were committed with it. */
 export type Committed = { readonly offset: number; readonly metadata: string }
@@ -43,6 +44,10 @@ export type ClusterAdmin = {
   lag(group: string, topics: readonly string[]): Promise<number>
   /** The same of some ranges: what was there at a moment, whatever comes meanwhile. */
   lagIn(group: string, ranges: readonly Range[]): Promise<number>
+  /** The settings a topic has of its own. */
+  settings(topic: string): Promise<Map<string, string>>
+  /** Gives a topic these settings of its own and no others; resolves when the broker goes by them. */
+  setSettings(topic: string, settings: ReadonlyMap<string, string>): Promise<void>
   clusterId(): Promise<string>
   /** How long groups without members keep their offsets, as the brokers say. */
   offsetsRetentionMinutes(): Promise<number | undefined>
@@ -50,53 +55,6 @@ export type ClusterAdmin = {
   /** Members of a group right now. */
   members(group: string): Promise<number>
   close(): Promise<void>
-}
-
-/**
- * The settings a topic must have, as Kafka spells them.
- * @param replication copies of each partition
- */
-export function topicSettings(topic: Topic, replication: number): Record<string, string> {
-  return {
-    'cleanup.policy': topic.cleanup,
-    'retention.ms': String(topic.retentionMs),
-    'retention.bytes': '-1',
-    'max.message.bytes': String(topic.maxBytes + headroom),
-    // What was acknowledged survives the loss of a broker, and one broker that is away stops nobody.
-    'min.insync.replicas': replication >= 3 ? '2' : '1',
-    ...(topic.cleanup === 'compact' && {
-      // The segment being written is never compacted; a broker's own 1 GiB would hold everything there is.
-      'segment.bytes': String(64 * 1024 * 1024),
-      'min.cleanable.dirty.ratio': '0.1',
-      'delete.retention.ms': String(24 * 60 * 60 * 1000)
-    })
-  }
-}
-
-/**
- * Differences that lose data or break order; others are the operator's business.
- * @param settings of the topic as it is
- * @param replication copies of each partition
- */
-export function differences(
-  topic: Topic,
-  settings: ReadonlyMap<string, string>,
-  replication: number
-): string[] {
-  const wanted = topicSettings(topic, replication)
-  const wrong: string[] = []
-  const check = (name: string, ok: (value: number) => boolean): void => {
-    const value = settings.get(name)
-    if (value !== undefined && !ok(Number(value))) wrong.push(`${name} is ${value}, must be ${wanted[name]}`)
-  }
-  if (settings.get('cleanup.policy') !== topic.cleanup) {
-    wrong.push(`cleanup.policy is ${settings.get('cleanup.policy')}, must be ${topic.cleanup}`)
-  }
-  check('retention.ms', value => value < 0 || (topic.retentionMs >= 0 && value >= topic.retentionMs))
-  check('retention.bytes', value => value < 0)
-  check('max.message.bytes', value => value >= topic.maxBytes + headroom)
-  if (replication >= 3) check('min.insync.replicas', value => value >= 2)
-  return wrong
 }
 
 /** Tries of a question to a cluster whose broker is just restarting, and the longest wait between them. */
@@ -340,6 +298,40 @@ export async function createAdmin(
       for (const { topic, partition, from, to } of ranges)
         lag += Math.max(0, to - Math.max(from, committed.get(topic)?.get(partition)?.offset ?? from))
       return lag
+    },
+
+    async settings(topic) {
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: full(topic) }
+      const asked: Asked = { right: 'Describe', topics: [full(topic)] }
+      const { resources } = await asking(asked, () =>
+        admin.describeConfigs({ includeSynonyms: false, resources: [resource] })
+      )
+      const own = (resources[0]?.configEntries ?? []).filter(
+        ({ configSource }) => configSource === kafkajs.ConfigSource.TOPIC_CONFIG
+      )
+      return new Map(own.map(({ configName, configValue }) => [configName, configValue]))
+    },
+
+    async setSettings(topic, settings) {
+      const configEntries = [...settings].map(([name, value]) => ({ name, value }))
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: full(topic), configEntries }
+      await asking({ right: 'AlterConfigs', topics: [full(topic)] }, () =>
+        admin.alterConfigs({ validateOnly: false, resources: [resource] })
+      )
+      // The controller answers once they are written, the broker says them when it has read them.
+      const missing = async (): Promise<number> => {
+        const said = await access.settings(topic)
+        // A number may be said as it was not written: 0 as 0.0.
+        const same = (one: string, other = 'none'): boolean => one === other || Number(one) === Number(other)
+        const different = [...settings].filter(([name, value]) => !same(value, said.get(name))).length
+        return different + [...said.keys()].filter(name => !settings.has(name)).length
+      }
+      const stalled = (): EverseedError =>
+        new EverseedError(
+          'TIMEOUT',
+          `the broker does not take the settings of ${full(topic)} over: look at its log`
+        )
+      await untilNone(missing, { patienceMs: 30_000, stalled })
     },
 
     async clusterId() {

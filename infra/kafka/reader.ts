@@ -4,7 +4,7 @@ import type { Consumer, Kafka } from 'kafkajs'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { KafkaConfig } from '../config.ts'
 import { fixedAssigner } from './assigner.ts'
-import { rawRecord, type Range, type RawRecord } from './record.ts'
+import { isErasure, rawRecord, type Range, type RawRecord } from './record.ts'
 import { refusalOf } from './refusal.ts'
 
 /** Receives records of one partition, in order. A returned promise holds the next batch back. */
@@ -29,15 +29,22 @@ export type Follower = {
  * @param ranges `from` is where to start, `to` what "caught up" means
  * @param onRecords gets the records; those at or past `to` too, unless `bounded`. What it throws ends the reader, or with
  *   `again` has it called again with the same records
+ * @param options.everything also what was never committed, and what says that a record was erased
  */
 export function follow(
   kafka: Kafka,
   config: KafkaConfig,
   ranges: readonly Range[],
   onRecords: OnRecords,
-  options: { bounded?: boolean; again?: boolean; maxWaitMs?: number; group?: string } = {}
+  options: {
+    bounded?: boolean
+    again?: boolean
+    maxWaitMs?: number
+    group?: string
+    everything?: boolean
+  } = {}
 ): Follower {
-  const { bounded = false, again = false, maxWaitMs = 200 } = options
+  const { bounded = false, again = false, maxWaitMs = 200, everything = false } = options
   const { prefix } = config
   const partitions = new Map<string, number[]>()
   const positions = new Map<string, Position>()
@@ -65,7 +72,8 @@ export function follow(
     // Nobody waits for a place in this group: now and then is enough.
     heartbeatInterval: Math.floor(config.sessionTimeoutMs / 4),
     maxWaitTimeInMs: maxWaitMs,
-    maxBytesPerPartition: 4 * 1024 * 1024
+    maxBytesPerPartition: 4 * 1024 * 1024,
+    readUncommitted: everything
   })
   const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = consumer.events
 
@@ -119,8 +127,8 @@ export function follow(
         const records: RawRecord[] = []
         for (const message of batch.messages) {
           const record = rawRecord(topic, batch.partition, message)
-          if (record.offset >= position.next && !(bounded && record.offset >= position.to))
-            records.push(record)
+          if (record.offset < position.next || (bounded && record.offset >= position.to)) continue
+          if (everything || !isErasure(record)) records.push(record)
         }
         if (records.length > 0) await hand(records)
         resolveOffset(batch.messages.at(-1)!.offset)
@@ -158,17 +166,19 @@ export function follow(
 
 /**
  * Reads bounded ranges and returns when all was handed over.
+ * @param options.everything see {@link follow}
  * @throws EverseedError KAFKA_UNREACHABLE, KAFKA_REFUSED
  */
 export async function readRanges(
   kafka: Kafka,
   config: KafkaConfig,
   ranges: readonly Range[],
-  onRecords: OnRecords
+  onRecords: OnRecords,
+  options: { everything?: boolean } = {}
 ): Promise<void> {
   const open = ranges.filter(range => range.from < range.to)
   if (open.length === 0) return
-  const reader = follow(kafka, config, open, onRecords, { bounded: true, maxWaitMs: 50 })
+  const reader = follow(kafka, config, open, onRecords, { bounded: true, maxWaitMs: 50, ...options })
   try {
     await reader.caughtUp
   } finally {

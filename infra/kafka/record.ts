@@ -20,6 +20,14 @@ export type OutRecord = {
   readonly headers?: Readonly<Record<string, string | Buffer>>
 }
 
+/** On a record without value: its key's record was erased, the header says why. Nobody else writes it. */
+export const erasedHeader = 'x-erased'
+
+/** Whether a record says no more than that its key's record was erased. */
+export function isErasure({ value, headers }: Pick<RawRecord, 'value' | 'headers'>): boolean {
+  return value === null && headers[erasedHeader] !== undefined
+}
+
 /** A half-open range [from, to) of a partition. */
 export type Range = {
   readonly topic: string

@@ -19,7 +19,13 @@ export function protocolError(error: unknown): (LibraryError & { type: string })
 }
 
 /** Rights on a topic, as Kafka spells them, and what they allow. */
-const verbs = { Create: 'create', Describe: 'ask about', Read: 'read', Write: 'write to' } as const
+const verbs = {
+  Create: 'create',
+  Describe: 'ask about',
+  Read: 'read',
+  Write: 'write to',
+  AlterConfigs: 'change the settings of'
+} as const
 
 /** What was asked for, by the names the broker knows. */
 export type Asked = {

@@ -4,7 +4,7 @@ import type { Log } from '../../processors/contract.ts'
 import type { Row, Sink } from '../../processors/sink.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import { type Codec, DecodeError } from '../codec.ts'
-import type { OutRecord, RawRecord } from '../kafka/record.ts'
+import { isErasure, type OutRecord, type RawRecord } from '../kafka/record.ts'
 import type { ProcessorMetrics } from './counters.ts'
 import { deadLetter, deadLetterHeaders } from './deadletter.ts'
 import { provenanceProblem } from './door.ts'
@@ -64,6 +64,7 @@ export function createChunker(options: {
 
   /** The decoded value; undefined when it is left out. */
   const valueOf = (topic: Topic, raw: RawRecord): unknown => {
+    if (isErasure(raw)) return undefined
     // A notice among the dead letters takes back what a letter settled, whoever else it is for.
     if (topic.record === null) return raw.value
     // A record given back to one processor is in the topic already, where it was first published.

@@ -4,7 +4,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
 import { DecodeError, EncodeError } from '../codec.ts'
-import type { OutRecord, RawRecord } from '../kafka/record.ts'
+import { isErasure, type OutRecord, type RawRecord } from '../kafka/record.ts'
 import { fits, recordBytes } from '../kafka/waves.ts'
 import { within } from './deadline.ts'
 import { type Death, deadLetter, deadLetterHeaders } from './deadletter.ts'
@@ -199,6 +199,7 @@ export function createHandler(
   }
 
   const handle = (raw: RawRecord): Outcome => {
+    if (isErasure(raw)) return noOutputs
     const input = inputOf.get(raw.topic)!
     const onlyFor = raw.headers[deadLetterHeaders.forGroup]
     if (onlyFor && onlyFor.toString() !== processor.name) return noOutputs
@@ -216,6 +217,7 @@ export function createHandler(
   }
 
   const replay = (raw: RawRecord): void | Promise<void> => {
+    if (isErasure(raw)) return
     const { name, topic } = inputOf.get(raw.topic)!
     const onlyFor = raw.headers[deadLetterHeaders.forGroup]
     if (onlyFor && onlyFor.toString() !== processor.name) return

@@ -5,6 +5,7 @@ import { training } from '../../schemas/topics.ts'
 import type { Dataset, Sample, Version } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
+import { erasedRowsOf } from '../retractions.ts'
 import { excludedOf, type Manifest } from './manifest.ts'
 
 /** A row and where it lies. */
@@ -42,15 +43,17 @@ export function slotsOf({ name, shards }: Dataset, partitions: number): number[]
 /** How the value of a row is read. */
 type Decode<Value> = (bytes: Buffer | null) => Value | Promise<Value>
 
-async function readWith<Value extends Pick<Sample, 'id' | 'dataset'>>(
-  { kafka, config, admin }: Deployment,
+async function readWith<Value extends Counted>(
+  deployment: Deployment,
   dataset: Dataset,
   { offsets, without }: Extent,
   read: Decode<Value>,
-  onRow: (row: Row<Value>) => void,
+  onRow: (row: Row<Value | Sample>) => void,
   onSlot: (slot: number) => void
 ): Promise<void> {
+  const { kafka, config, admin } = deployment
   const bounds = await admin.offsets(training.name)
+  const erased = await erasedRowsOf(deployment, dataset.name)
   for (const slot of slotsOf(dataset, config.partitions)) {
     const to = offsets[slot] ?? 0
     const { low, high } = bounds[slot]!
@@ -60,6 +63,15 @@ async function readWith<Value extends Pick<Sample, 'id' | 'dataset'>>(
         `${config.prefix}${training.name}/${slot} holds offsets ${low} to ${high}, and rows 0 to ${to} are asked for: rows were deleted; look at the topic's retention (everseed doctor)`
       )
     }
+    // What was erased is not in the log, but of the versions that held it: it stands where it lay.
+    const gaps = erased.get(slot) ?? []
+    let gap = 0
+    const skipTo = (offset: number): void => {
+      for (; gap < gaps.length && gaps[gap]!.offset < offset; gap++) {
+        const { offset: at, sample } = gaps[gap]!
+        if (!without.has(sample.id)) onRow({ slot, offset: at, sample })
+      }
+    }
     await readRanges(
       kafka,
       config,
@@ -68,16 +80,20 @@ async function readWith<Value extends Pick<Sample, 'id' | 'dataset'>>(
         for (const { offset, value } of records) {
           const found = read(value)
           const sample = found instanceof Promise ? await found : found
+          skipTo(offset)
+          // Its words are not gone yet.
+          if (gaps[gap]?.offset === offset) gap++
           if (sample.dataset === dataset.name && !without.has(sample.id)) onRow({ slot, offset, sample })
         }
       }
     )
+    skipTo(to)
     onSlot(slot)
   }
 }
 
 /**
- * Reads the rows of a dataset within an extent.
+ * Reads the rows of a dataset within an extent. Of one that was erased there is everything but its text and who wrote it.
  * @param onRow gets every row, in order
  * @param onSlot is told when the rows of a slot are over
  * @throws EverseedError VERSION_BROKEN when the topic lost its beginning

@@ -235,30 +235,30 @@ export async function verifyVersion(
 }
 
 /** Rows of a closed version that were retracted since. */
-export type RetractedSince = { readonly rows: number; readonly ids: readonly string[] }
+export type RetractedSince = {
+  readonly rows: number
+  readonly ids: readonly string[]
+  /** Of these, those whose words are gone: they stand in no export any more. */
+  readonly erased: readonly string[]
+}
 
 /**
  * What was retracted of a version after it was closed: it stays as it is, and names them. The topic is looked through only
  * where something was retracted that the version does not leave out already.
  */
 export async function retractedSince(deployment: Deployment, version: Version): Promise<RetractedSince> {
-  const { kafka, config, codec } = deployment
   const { without } = extentOf(version)
-  const wanted = new Set(
-    (await retractionsOf(deployment, version.dataset)).keys().filter(id => !without.has(id))
-  )
+  const gone = await retractionsOf(deployment, version.dataset)
+  const wanted = new Set(gone.keys().filter(id => !without.has(id)))
   const ids = new Set<string>()
   let rows = 0
-  if (wanted.size === 0) return { rows, ids: [] }
-  const ranges = version.offsets.map((to, partition) => ({ topic: training.name, partition, from: 0, to }))
-  await readRanges(kafka, config, ranges, async records => {
-    for (const { value } of records) {
-      const { id, dataset } = await codec.decodeFields(training, ['id', 'dataset'], value)
-      // Rows of other datasets lie between, and may be of the same text.
-      if (dataset !== version.dataset || !wanted.has(id)) continue
-      rows++
-      ids.add(id)
-    }
+  if (wanted.size === 0) return { rows, ids: [], erased: [] }
+  const dataset = await findDataset(deployment, version.dataset)
+  await readCounted(deployment, dataset, { offsets: version.offsets, without }, ({ sample: { id } }) => {
+    if (!wanted.has(id)) return
+    rows++
+    ids.add(id)
   })
-  return { rows, ids: [...ids].toSorted() }
+  const all = [...ids].toSorted()
+  return { rows, ids: all, erased: all.filter(id => gone.get(id)?.kind === 'ERASED') }
 }

@@ -138,6 +138,8 @@ export async function assertPoisonIsBuried(
     tester.feedRaw(input, `poison-${index}`, bytes, { 'x-stale': 'from elsewhere', trace: 'kept' })
     expected.push({ offset: offset++, reason, bytes, key: `poison-${index}` })
   }
+  // Where a record was erased there is nothing to read, and nothing to bury.
+  tester.feedRaw(input, 'erased', null, { 'x-erased': 'asked for' })
   for (const one of good.slice(poison.length)) tester.feed(input, one.id, one)
   await tester.settle()
 

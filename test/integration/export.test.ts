@@ -162,6 +162,8 @@ test('what was retracted since is left out, rows and answers of pairs, and the c
     id: 'r3',
     dataset: 'd',
     kind: 'RETRACTED',
+    rows: [],
+    erased_at: null,
     reason: 'wish',
     ancestor: null,
     content_hash: '',

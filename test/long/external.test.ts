@@ -174,7 +174,7 @@ samples_per_prompt: 3
   const keys = await everseed(['subscribe', 'training', '--format', 'keys'])
   assert.deepEqual(
     keys.stdout.trimEnd().split('\n').toSorted(),
-    (await readAll(deployment!, training)).map(({ key }) => key!.toString().split('/')[1]).toSorted()
+    (await readAll(deployment!, training)).map(({ key }) => key!.toString().split('/')[1] ?? '').toSorted()
   )
   const funnel = await everseed(['sql', '--json', 'SELECT run, prompts, expected, verified FROM funnel'])
   assert.deepEqual(JSON.parse(funnel.stdout), [

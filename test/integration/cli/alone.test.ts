@@ -88,6 +88,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     'deadletters replay': [/--reason/, /--offset/],
     lineage: [/--up/, /--down/, /--depth/, /--model/, /--run/, /--dataset/, /--json/],
     rebuild: [/--json/],
+    erase: [/<dataset>/, /--reason/, /--file/, /--lose-repeated/, /--yes/, /--dry-run/, /--json/],
     retract: [/<dataset>/, /--reason/, /--file/, /--descendants/, /--yes/, /--dry-run/, /--unseen/, /--json/],
     fold: [/--days/, /--json/],
     models: [/add/, /list/],
@@ -163,6 +164,7 @@ test('a wrong call ends with 2 and names the help of its command', async () => {
     [['metrics', '--stage', 'x'], /raw, accepted, human/],
     [['export', 'd@1'], /--out[^]*\(everseed export --help says more\)/],
     [['export', 'd@1', '--out', 'x', '--format', 'csv'], /messages, sharegpt, alpaca, text, preference/],
+    [['erase', 'd', 'x'], /'--reason <text>' not specified/],
     [['retract', 'd', 'x'], /'--reason <text>' not specified/],
     [['retract', 'd', 'x', '--reason', 'y', '--yes', '--dry-run'], /cannot be used with/],
     [['status', 'extra'], /too many arguments/]
@@ -195,6 +197,8 @@ test('names and numbers are checked before anything is asked of a cluster', asyn
   }
   assert.ok(!existsSync(join(folder, 'x')))
   assertError(await everseed(['deadletters', 'list', '--limit=x']), 2, 'CONFIG_INVALID', /--limit x/)
+  assertError(await everseed(['erase', 'd', '--reason', 'x']), 2, 'CONFIG_INVALID', /--file/)
+  assertError(await everseed(['erase', 'd', 'x', '--reason', ' ']), 2, 'CONFIG_INVALID', /--reason/)
   assertError(await everseed(['retract', 'd', '--reason', 'x']), 2, 'CONFIG_INVALID', /--file/)
   assertError(await everseed(['retract', 'd', 'x', '--reason', ' ']), 2, 'CONFIG_INVALID', /--reason/)
   for (const args of [[], ['x', '--model', 'm'], ['--model', 'm', '--run', 'r']])
@@ -265,6 +269,7 @@ test('where nothing runs, every command that needs a stack says so with 3 and wh
     ['deadletters', 'replay'],
     ['lineage', 'x'],
     ['rebuild'],
+    ['erase', 'd', 'x', '--reason', 'y'],
     ['retract', 'd', 'x', '--reason', 'y'],
     ['fold'],
     ['publish', 'human', file, '--dataset', 'd'],

@@ -103,6 +103,8 @@ before(async () => {
     id: 'h1',
     dataset: 'd',
     kind: 'RETRACTED',
+    rows: [],
+    erased_at: null,
     reason: 'withdrawn',
     ancestor: null,
     content_hash: '',

@@ -3,13 +3,11 @@ import assert from 'node:assert/strict'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { slotOf } from '../../../schemas/identity.ts'
 import { human } from '../../../schemas/topics.ts'
 import type { Document } from '../../../schemas/types.ts'
 import type { Answer } from '../../helpers/cli.ts'
-import { readAll, write } from '../../helpers/deployment.ts'
+import { readAll } from '../../helpers/deployment.ts'
 import { startWorkplace } from '../../helpers/pipeline.ts'
-import { document } from '../../helpers/play.ts'
 
 const { deployment, everseed, file, folder } = await startWorkplace({ after })
 const fixture = (name: string): string => join(import.meta.dirname, '../../fixtures/formats', name)
@@ -224,11 +222,4 @@ test('a text under several ids is published as often, and counted; an id of anot
     /^1 published, 1 were there already, 1 rejected .*with a text that came before: 2 \(one text is one sample\)\n$/
   )
   assert.equal((await documentsOf('named')).length, 5)
-
-  // Of one that was erased nobody knows the text any more.
-  const erased = { ...document('', { id: 'gone', dataset: 'named' }), messages: [] }
-  const partition = slotOf('named', 'gone', 1, deployment.config.partitions)
-  await write(deployment, human, [{ key: 'gone', value: erased, partition }])
-  const back = file('back.jsonl', line({ id: 'gone', text: 'w' }))
-  assert.deepEqual(counts(await twice([back, '--dataset', 'named'])), [0, 1, 0, 0])
 })

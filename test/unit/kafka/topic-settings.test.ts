@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { differences, topicSettings } from '../../../infra/kafka/admin.ts'
+import { differences, topicSettings } from '../../../infra/kafka/settings.ts'
 import {
   candidates,
   deadLetters,

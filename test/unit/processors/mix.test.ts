@@ -8,6 +8,7 @@ import { mix, mixer } from '../../../processors/mix.ts'
 import { isReal as countsAsReal, parseMix } from '../../../processors/mixing.ts'
 import { samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
 import type { Origin, Retraction, Sample, Split } from '../../../schemas/types.ts'
+import { createHarness, fakeTables } from '../../helpers/context.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults, type Step } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
 
@@ -387,11 +388,31 @@ describe('mix', () => {
   })
 })
 
+describe('what was erased', () => {
+  test('while it waited waits no more after a restart', async () => {
+    const tables = fakeTables()
+    tables.datasets.set('d', make.dataset('d', { floor: 0.5 }))
+    tables.runs.set('r', make.run('r'))
+    const harness = createHarness(mix, { tables })
+    for (const id of ['v0', 'v1']) await harness.process('verified', answer(id))
+    const waiting = () => (harness.state('datasets') as { d: { waiting: object } })['d'].waiting
+    assert.deepEqual(waiting(), { verified: { count: 2, from: 0 } })
+    for (const offset of [0, 1]) harness.erase('verified', offset)
+    harness.restart()
+    harness.tick()
+    assert.deepEqual(waiting(), {})
+    await harness.process('human', person('h0'))
+    assert.deepEqual(harness.values<Sample>('laid'), [])
+  })
+})
+
 describe('what was retracted', () => {
   const retraction = (id: string): Retraction => ({
     id,
     dataset: 'd',
     kind: 'RETRACTED',
+    rows: [],
+    erased_at: null,
     reason: 'withdrawn',
     ancestor: null,
     content_hash: '',

@@ -78,6 +78,17 @@ test('a dead letter that was given back settles nothing any more', async () => {
   ])
 })
 
+test('what says that a record was erased is no row and no dead letter', async () => {
+  const headers = { 'x-erased': Buffer.from('asked for') }
+  const rows = await rowsOf(
+    prompts,
+    'prompts',
+    [prompt, { ...prompt, offset: 1, value: null, headers }],
+    ['id']
+  )
+  assert.deepEqual(rows, [['p']])
+})
+
 test('what is given back to a processor is stored once, from where it was first published', async () => {
   const again = read(resurrected(letter), 1)
   const own = read(resurrected(read(deadLetter(prompt, { ...death, processor: store.name }), 0)), 2)

@@ -1,0 +1,112 @@
+/** `everseed erase`: the words of texts leave everything there is. */
+import { EverseedError } from '../../schemas/errors.ts'
+import { control, datasets, retractions } from '../../schemas/topics.ts'
+import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
+import type { Ask } from '../clickhouse/lineage.ts'
+import { findDataset } from '../datasets.ts'
+import type { Deployment } from '../deployment.ts'
+import { type Erasure, erase as write, planErasure, type Proof } from '../erase/erase.ts'
+import { shortest } from '../erase/wanted.ts'
+import { allTopics } from '../processors.ts'
+import { type Plan, planRetraction, warn } from '../retract.ts'
+import { commandLog, resolveConfig, runningUp, withDeployment } from './context.ts'
+import { note, print, printJson, progress } from './output.ts'
+import { few, idsIn, standingWords } from './retract.ts'
+
+type Options = {
+  readonly file?: string
+  readonly reason: string
+  readonly by: string
+  readonly loseRepeated?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+function show(plan: Erasure, { before, after, floor, models }: Plan): void {
+  const { wanted, records, rows, others, versions, short, gone, dataset } = plan
+  const places = Object.entries(records).map(([topic, count]) => `${count} of ${topic}`)
+  const all = Object.values(records).reduce((sum, count) => sum + count, 0)
+  print(
+    `${wanted.length} texts of ${dataset}: ${all} records hold their words${all > 0 ? `, ${places.join(', ')}` : ''}`
+  )
+  print(`${rows} rows of training are theirs`)
+  if (others.length > 0)
+    print(`${others.length} other texts of training hold their words and go with them: ${few(others)}`)
+  print(`the next version, before: ${standingWords(before)}`)
+  print(`the next version, after:  ${standingWords(after)}`)
+  if (after.missing > 0)
+    print(
+      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
+    )
+  if (versions.length > 0)
+    print(`exports of these versions hold the words, delete them wherever they are: ${few(versions)}`)
+  if (models && models.length > 0)
+    print(
+      `offline models that were fitted on some of them: ${few(models)}; restart generate, which keeps them in memory as they were`
+    )
+  if (short.length > 0)
+    note(`of fewer than ${shortest} characters, so only records that name them are found: ${few(short)}`)
+  if (gone.length > 0) note(`nothing of these is left in the logs to be looked for: ${few(gone)}`)
+}
+
+function showProof({ records, bytes, clickhouse, files }: Proof): void {
+  print(`no words of them in ${records} records of ${allTopics.length} topics (${bytes} bytes)`)
+  if (clickhouse) print(`none in ${clickhouse.rows} rows of ${clickhouse.tables} tables of ClickHouse`)
+  if (files) print(`none in ${files.files} files of the data folder (${files.bytes} bytes)`)
+}
+
+async function run(
+  deployment: Deployment,
+  warehouse: Warehouse | undefined,
+  folder: string | undefined,
+  name: string,
+  ids: readonly string[],
+  options: Options
+): Promise<void> {
+  await deployment.admin.requireTopics(allTopics)
+  await deployment.registry.register(allTopics, deployment.config.prefix)
+  await deployment.prepare([datasets, retractions, control])
+  const dataset = await findDataset(deployment, name)
+  const bar = progress('records looked at')
+  let plan
+  try {
+    plan = await planErasure(deployment, dataset, ids, options.loseRepeated === true, count =>
+      bar.update(count, '')
+    )
+  } finally {
+    bar.stop()
+  }
+  const { hits: _hits, wanted, ...told } = plan
+  const all = [...wanted.map(({ id }) => id), ...plan.others]
+  const ask: Ask | undefined = warehouse && ((sql, params = {}) => warehouse.rows(sql, { params }))
+  const leaving = await planRetraction(deployment, ask, dataset, all, false)
+  if (!options.json) show(plan, leaving)
+  let proof: Proof | null = null
+  if (options.yes === true) {
+    await warn(deployment, leaving)
+    proof = await write(deployment, warehouse, folder, plan, options.reason, options.by, what => note(what))
+  }
+  if (options.json) {
+    const { before, after, floor, models } = leaving
+    return printJson({ ...told, texts: wanted.map(({ id }) => id), floor, before, after, models, proof })
+  }
+  if (!proof) return print('nothing was written; --yes erases them')
+  showProof(proof)
+  print('erased')
+}
+
+export async function erase(dataset: string, given: readonly string[], options: Options): Promise<void> {
+  const ids = [...given, ...(options.file === undefined ? [] : await idsIn(options.file))]
+  if (ids.length === 0)
+    throw new EverseedError('CONFIG_INVALID', 'no texts are named: give their ids, or --file with one a line')
+  if (options.reason.trim() === '')
+    throw new EverseedError('CONFIG_INVALID', '--reason is empty: say why these texts are erased')
+  const { clickhouse, dataDir } = resolveConfig()
+  const folder = runningUp(dataDir) ? dataDir : undefined
+  const warehouse = clickhouse && createWarehouse({ ...clickhouse, log: commandLog() })
+  try {
+    await withDeployment(deployment => run(deployment, warehouse, folder, dataset, ids, options))
+  } finally {
+    await warehouse?.close()
+  }
+}

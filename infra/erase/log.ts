@@ -1,0 +1,218 @@
+/** Looks through every topic for erased texts. */
+import { NumberTable } from '../../metrics/number-table.ts'
+import { contentHash, sha128, textKey } from '../../schemas/identity.ts'
+import { human, samplesHuman, type Topic, training } from '../../schemas/topics.ts'
+import type { Document, ErasedRow, Provenance, Sample } from '../../schemas/types.ts'
+import { DecodeError } from '../codec.ts'
+import type { Deployment } from '../deployment.ts'
+import type { Doomed } from '../kafka/compaction.ts'
+import { readRanges } from '../kafka/reader.ts'
+import type { RawRecord } from '../kafka/record.ts'
+import { allTopics } from '../processors.ts'
+import type { Wanted } from './wanted.ts'
+
+/** A record that holds an erased text, or words of it. */
+export type Hit = Doomed & {
+  /** Id of the text. */
+  readonly of: string
+}
+
+/** What was looked through. */
+export type Looked = { readonly hits: Hit[]; readonly records: number; readonly bytes: number }
+
+/** Says of which text a record holds words; undefined: of none. */
+type Judge = (record: RawRecord) => Promise<string | undefined>
+
+type Named = { readonly dataset?: string; readonly provenance?: Pick<Provenance, 'quoted_ids'> }
+
+/** Topics whose records name the texts whose words stand in them. */
+const naming: ReadonlySet<Topic['record']> = new Set<Topic['record']>([
+  'Prompt',
+  'ParkedPrompt',
+  'Generation',
+  'Sample',
+  'Rejection'
+])
+
+function judgeOf(deployment: Deployment, topic: Topic, wanted: readonly Wanted[]): Judge {
+  const { codec } = deployment
+  const keys = new Map(wanted.map(({ dataset, id }) => [textKey(dataset, id), id]))
+  const needles = wanted.flatMap(({ id, needles: forms }) =>
+    forms.map(form => ({ id, bytes: Buffer.from(form) }))
+  )
+  const ids = wanted.map(({ dataset, id }) => ({ dataset, id, bytes: Buffer.from(id) }))
+  const byKey = topic.name === samplesHuman.name || topic.name === training.name
+  const decoded = async (value: Buffer): Promise<unknown> => {
+    try {
+      return await codec.decode(topic, value)
+    } catch (error) {
+      // What cannot be read is recognised by its bytes alone.
+      if (error instanceof DecodeError) return undefined
+      throw error
+    }
+  }
+  /** The record itself names it: the text it is, or one that is quoted in it. */
+  const named = async (value: Buffer): Promise<string | undefined> => {
+    if (topic === human) {
+      const document = (await decoded(value)) as Document | undefined
+      const content = document && contentHash(document.messages)
+      return ids.find(({ dataset, id }) => id === content && dataset === document!.dataset)?.id
+    }
+    if (!naming.has(topic.record)) return undefined
+    const near = ids.filter(({ bytes }) => value.includes(bytes))
+    if (near.length === 0) return undefined
+    const record = (await decoded(value)) as
+      (Named & { prompt?: Named; sample?: Named; id?: string }) | undefined
+    for (const { dataset, id } of near)
+      for (const one of [record, record?.prompt, record?.sample])
+        if (
+          one?.dataset === dataset &&
+          (record?.id === id || one.provenance?.quoted_ids.includes(id) === true)
+        )
+          return id
+    return undefined
+  }
+  return async ({ key, value, headers }) => {
+    if (value === null) {
+      const parts = [key, ...Object.values(headers)].filter(part => part !== null)
+      return needles.find(({ bytes }) => parts.some(part => part.includes(bytes)))?.id
+    }
+    const called = byKey ? (key?.toString() ?? '') : ''
+    const owner = keys.get(called) ?? keys.get(called.replace(/\/\d+$/, ''))
+    if (owner !== undefined) return owner
+    const own = needles.find(({ bytes }) => value.includes(bytes))
+    return own?.id ?? (await named(value))
+  }
+}
+
+/**
+ * Everything in the logs that holds a text: records that are its own, that quote it by their word, or that its words stand in;
+ * also what was never committed, or has been replaced and is not compacted yet.
+ * @param progress told the records looked at
+ */
+export async function lookThrough(
+  deployment: Deployment,
+  wanted: readonly Wanted[],
+  progress: (records: number) => void = () => {}
+): Promise<Looked> {
+  const { kafka, config, admin } = deployment
+  const hits: Hit[] = []
+  let count = 0
+  let bytes = 0
+  for (const topic of allTopics) {
+    const judge = judgeOf(deployment, topic, wanted)
+    await readRanges(
+      kafka,
+      config,
+      await admin.ranges(topic.name),
+      async records => {
+        for (const record of records) {
+          bytes += record.value?.length ?? 0
+          if (++count % 10_000 === 0) progress(count)
+          const of = await judge(record)
+          const { partition, offset, key } = record
+          if (of !== undefined) hits.push({ topic: topic.name, partition, offset, key, of })
+        }
+      },
+      { everything: true }
+    )
+  }
+  return { hits, records: count, bytes }
+}
+
+/** A row as its versions remember it: what they were counted by, and none of its words. */
+function rowOf(slot: number, offset: number, sample: Sample): ErasedRow {
+  const { provenance } = sample
+  return {
+    slot,
+    offset,
+    sample: {
+      ...sample,
+      messages: [],
+      verdicts: [],
+      metadata: {},
+      provenance: { ...provenance, author: null, source_uri: null, created_by: '' }
+    }
+  }
+}
+
+/** The rows of training among hits, by the id of the text they hold. What was never committed is none. */
+export async function rowsAmong(
+  { kafka, config, codec }: Deployment,
+  hits: readonly Hit[]
+): Promise<{ readonly of: string; readonly dataset: string; readonly row: ErasedRow }[]> {
+  const rows: { of: string; dataset: string; row: ErasedRow }[] = []
+  const places = new Map(
+    hits.flatMap(({ topic, partition, offset, of }) =>
+      topic === training.name ? [[`${partition}@${offset}`, of] as const] : []
+    )
+  )
+  const offsets = Map.groupBy(
+    hits.filter(({ topic }) => topic === training.name),
+    ({ partition }) => partition
+  )
+  for (const [partition, list] of offsets) {
+    const all = list.map(({ offset }) => offset)
+    const [from, to] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b)) + 1]
+    await readRanges(kafka, config, [{ topic: training.name, partition, from, to }], async records => {
+      for (const { offset, value } of records) {
+        const of = places.get(`${partition}@${offset}`)
+        if (of === undefined) continue
+        const sample = await codec.decode(training, value)
+        rows.push({ of, dataset: sample.dataset, row: rowOf(partition, offset, sample) })
+      }
+    })
+  }
+  return rows
+}
+
+/** A number for a key: of a hundred million different ones two have the same with a chance of one in a few. */
+const numberOf = (key: Buffer): number => Number.parseInt(sha128(key.toString('latin1')).slice(0, 13), 16)
+
+/** What compaction would take out of a topic besides, and how many records it would leave. */
+export type Keys = {
+  /** Records without a key, or with one that comes again. */
+  readonly lost: number
+  /** Where one of them lies; absent: there is none. */
+  readonly first?: string
+  /** Records that stay. */
+  readonly kept: number
+}
+
+/**
+ * Looks at the keys of a topic before or after it is compacted.
+ * @param hits records that go
+ * @param ends offsets up to which is looked, one per partition
+ */
+export async function keysOf(
+  { kafka, config }: Deployment,
+  topic: string,
+  hits: readonly Hit[],
+  ends: readonly number[]
+): Promise<Keys> {
+  let lost = 0
+  let kept = 0
+  let first: string | undefined
+  for (const [partition, to] of ends.entries()) {
+    const going = new Set(
+      hits.flatMap(one =>
+        one.topic === topic && one.partition === partition && one.key ? [numberOf(one.key)] : []
+      )
+    )
+    const seen = new NumberTable()
+    await readRanges(kafka, config, [{ topic, partition, from: 0, to }], records => {
+      for (const { key, offset } of records) {
+        const number = key === null ? undefined : numberOf(key)
+        if (number !== undefined && going.has(number)) continue
+        if (number !== undefined && seen.find(number) < 0) {
+          seen.add(number)
+          kept++
+          continue
+        }
+        lost++
+        first ??= `${topic}/${partition}@${offset}${key === null ? ', without a key' : `, key ${key.toString()}`}`
+      }
+    })
+  }
+  return { lost, kept, ...(first !== undefined && { first }) }
+}

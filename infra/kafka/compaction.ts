@@ -1,0 +1,134 @@
+/** Takes single records out of the middle of a log: what Kafka has for that is compaction, by the key. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EverseedError } from '../../schemas/errors.ts'
+import type { Deployment } from '../deployment.ts'
+import type { Topic } from '../../schemas/topics.ts'
+import { untilNone } from '../patience.ts'
+import { allTopics } from '../processors.ts'
+import { topicSettings } from './settings.ts'
+import { openProducer } from './producer.ts'
+import { readRanges } from './reader.ts'
+import { erasedHeader, type OutRecord, type Range } from './record.ts'
+
+/** A record that goes. */
+export type Doomed = {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Null: compaction takes what has no key. */
+  readonly key: Buffer | null
+}
+
+/** What a topic has while it is compacted. */
+const compacted: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'compact',
+  // Of the segment that is written nothing is taken: it ends with the next record.
+  'segment.ms': '1',
+  'min.cleanable.dirty.ratio': '0',
+  'min.compaction.lag.ms': '0',
+  'max.compaction.lag.ms': '1',
+  // What says that a record was erased stays, a thousand years.
+  'delete.retention.ms': String(1000 * 365 * 24 * 60 * 60 * 1000),
+  // What was taken out leaves the disk at once.
+  'file.delete.delay.ms': '100'
+}
+
+/** What a topic has when it is not compacted, whatever an erasure that was killed left. */
+function restored(topic: Topic, own: ReadonlyMap<string, string>, replication: number): Map<string, string> {
+  const wanted = topicSettings(topic, replication)
+  const isOurs = (name: string, value: string): boolean =>
+    name in compacted && (value === compacted[name] || Number(value) === Number(compacted[name]))
+  const kept = [...own].filter(([name, value]) => !isOurs(name, value))
+  const lost = Object.keys(compacted).flatMap(name =>
+    wanted[name] === undefined ? [] : [[name, wanted[name]] as const]
+  )
+  return new Map([...kept, ...lost])
+}
+
+/** Gives topics their settings back that an erasure which was killed left compacted. */
+export async function restoreTopics({ admin, config }: Deployment): Promise<void> {
+  for (const topic of allTopics) {
+    const own = await admin.settings(topic.name)
+    if (own.get('delete.retention.ms') === compacted['delete.retention.ms'])
+      await admin.setSettings(topic.name, restored(topic, own, config.replication))
+  }
+}
+
+/** Milliseconds a broker may do nothing that can be seen; its cleaner sleeps for 15 seconds between two looks. */
+const patienceMs = 180_000
+
+/** Which of some records are still in their logs, committed or not. */
+async function remaining({ kafka, config, admin }: Deployment, doomed: readonly Doomed[]): Promise<number> {
+  let found = 0
+  // The last one goes last: as long as it is there, nothing else is looked at.
+  for (const which of [-1, 0]) {
+    const ranges: Range[] = []
+    for (const one of Map.groupBy(doomed, ({ topic, partition }) => `${topic}/${partition}`).values()) {
+      const { topic, partition, offset } = one.toSorted((a, b) => a.offset - b.offset).at(which)!
+      const { low } = (await admin.offsets(topic))[partition]!
+      if (offset >= low) ranges.push({ topic, partition, from: offset, to: offset + 1 })
+    }
+    const open = new Set(ranges.map(({ topic, partition, from }) => `${topic}/${partition}@${from}`))
+    await readRanges(
+      kafka,
+      config,
+      ranges,
+      records => {
+        for (const { topic, partition, offset } of records)
+          if (open.has(`${topic}/${partition}@${offset}`)) found++
+      },
+      { everything: true }
+    )
+    if (found > 0) return found
+  }
+  return 0
+}
+
+/**
+ * Takes records out of the logs of topics, and leaves for each key one without a value. For as long as it takes the topics are
+ * compacted: keys of other records must not repeat, or the older ones go as well. Their settings are as before when it
+ * resolves or throws.
+ * @param doomed in any order
+ * @param reason kept in the header of what is left
+ * @throws EverseedError TIMEOUT when the broker does not clean its log, KAFKA_REFUSED, KAFKA_UNREACHABLE
+ */
+export async function takeOut(
+  deployment: Deployment,
+  doomed: readonly Doomed[],
+  reason: string
+): Promise<void> {
+  const { admin, kafka, config } = deployment
+  const headers = { [erasedHeader]: reason }
+  const stones = new Map<string, OutRecord>()
+  const again = new Map<string, OutRecord>()
+  for (const { topic, partition, key } of doomed) {
+    const stone = { topic, partition, key: key ?? erasedHeader, value: null, headers }
+    if (key !== null) stones.set(`${topic}/${partition}/${key.toString('hex')}`, stone)
+    again.set(`${topic}/${partition}`, stone)
+  }
+  // One of each partition once more: it begins a new segment, so that the one before can be cleaned.
+  const last = [...again.values()]
+  const before = new Map<string, Map<string, string>>()
+  for (const topic of new Set(doomed.map(one => one.topic))) {
+    const known = allTopics.find(({ name }) => name === topic)!
+    before.set(topic, restored(known, await admin.settings(topic), config.replication))
+  }
+  const producer = await openProducer(kafka, config)
+  try {
+    for (const [topic, settings] of before)
+      await admin.setSettings(topic, new Map([...settings, ...Object.entries(compacted)]))
+    await producer.send([...stones.values(), ...last])
+    // Longer than a segment may last.
+    await sleep(50)
+    await producer.send(last)
+    const stalled = (left: number): EverseedError =>
+      new EverseedError(
+        'TIMEOUT',
+        `records of ${[...before.keys()].join(', ')} are still in ${left} logs: the broker does not compact them; look at its log cleaner and erase again`
+      )
+    await untilNone(() => remaining(deployment, doomed), { patienceMs, stalled, everyMs: 1000 })
+  } finally {
+    await producer.close()
+    for (const [topic, settings] of before) await admin.setSettings(topic, settings)
+  }
+}

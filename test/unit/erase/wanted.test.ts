@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formsOf, shortest, wantedOf } from '../../../infra/erase/wanted.ts'
+import * as make from '../../helpers/records.ts'
+
+const text = 'She said "no" — twice.\nThen\tsilence, 沈黙 \\ end'
+const of = (content: string) => wantedOf('d', 'x', [make.message('document', content)])
+
+test('a text is found as it is, in JSON, in JSON within JSON, and in the JSON of who writes ASCII', () => {
+  const places = [
+    text,
+    JSON.stringify({ text }),
+    JSON.stringify({ body: JSON.stringify({ text }) }),
+    // Python's json.dumps({"text": text}).
+    '{"text": "She said \\"no\\" \\u2014 twice.\\nThen\\tsilence, \\u6c88\\u9ed9 \\\\ end"}'
+  ]
+  const forms = formsOf(text)
+  for (const place of places)
+    assert.ok(
+      forms.some(form => place.includes(form)),
+      place
+    )
+  assert.deepEqual(formsOf('plain'), ['plain'], 'what needs no escape has one form')
+})
+
+test('a text is looked for by its last message, without the space around it; a short one not at all', () => {
+  const long = 'a'.repeat(shortest)
+  assert.deepEqual(
+    wantedOf('d', 'x', [
+      make.message('user', 'a question everybody asks'),
+      make.message('assistant', ` ${long}\n`)
+    ]).needles,
+    [long]
+  )
+  assert.deepEqual(of('a'.repeat(shortest - 1)).needles, [])
+  assert.deepEqual(of('').needles, [])
+  assert.deepEqual(wantedOf('d', 'x', []).needles, [])
+})
+
+test('of a very long text its beginning is looked for', () => {
+  const [needle] = of('word '.repeat(10_000)).needles
+  assert.equal(needle!.length, 4000)
+})
