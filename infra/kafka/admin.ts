@@ -161,13 +161,19 @@ export async function createAdmin(
     const missing = topics.filter(topic => !existing.has(full(topic.name)))
     const present = topics.filter(topic => existing.has(full(topic.name)))
     if (present.length === 0) return { missing, problems: [] }
-    const [configs, metadata] = await Promise.all([
-      admin.describeConfigs({
-        includeSynonyms: false,
-        resources: present.map(topic => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name: full(topic.name) }))
-      }),
-      admin.fetchTopicMetadata({ topics: present.map(topic => full(topic.name)) })
-    ])
+    // Of a topic that was just made a broker may know the name and not yet the rest.
+    const [configs, metadata] = await patiently(() =>
+      Promise.all([
+        admin.describeConfigs({
+          includeSynonyms: false,
+          resources: present.map(topic => ({
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name: full(topic.name)
+          }))
+        }),
+        admin.fetchTopicMetadata({ topics: present.map(topic => full(topic.name)) })
+      ])
+    )
     const problems: string[] = []
     for (const topic of present) {
       const name = full(topic.name)

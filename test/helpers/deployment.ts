@@ -1,7 +1,6 @@
 /** A deployment of its own on the shared stack: a random prefix, so that tests do not see each other. */
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import kafkajs from 'kafkajs'
 import { type Config, readConfig } from '../../infra/config.ts'
 import { connect, type Deployment, microseconds } from '../../infra/deployment.ts'
 import { openProducer } from '../../infra/kafka/producer.ts'
@@ -15,7 +14,6 @@ import { openTables } from '../../infra/runner/tables.ts'
 import type { Processor } from '../../processors/contract.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
 import { sharedStack } from './stack.ts'
-import { until } from './until.ts'
 
 /** The configuration of a deployment under a random prefix, with quick sessions. */
 export async function randomConfig(): Promise<Config> {
@@ -98,27 +96,6 @@ export async function deleteRecords(
     // The library deletes only where it has learnt of the topic before.
     await admin.fetchTopicOffsets(name)
     await admin.deleteTopicRecords({ topic: name, partitions: [{ partition, offset: String(before) }] })
-  })
-}
-
-/**
- * Changes settings of a topic; those not named fall back to the broker's. The controller answers once they are written,
- * the broker says them when it has read them: both have happened when this resolves.
- */
-export async function setTopicConfig(
-  deployment: Deployment,
-  topic: string,
-  entries: Readonly<Record<string, string>>
-): Promise<void> {
-  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: deployment.config.prefix + topic }
-  const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }))
-  await operate(deployment, async admin => {
-    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] })
-    await until(`the settings of ${topic} to be said`, async () => {
-      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] })
-      const said = new Map(resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]))
-      return configEntries.every(({ name, value }) => said.get(name) === value)
-    })
   })
 }
 

@@ -8,7 +8,7 @@ import { admit } from '../../../processors/admit.ts'
 import { slotOf } from '../../../schemas/identity.ts'
 import { deadLetters, human, runs, samplesHuman, samplesVerified } from '../../../schemas/topics.ts'
 import type { Sample } from '../../../schemas/types.ts'
-import { deleteRecords, readAll, readRaw, runHost, setTopicConfig, write } from '../../helpers/deployment.ts'
+import { deleteRecords, readAll, readRaw, runHost, write } from '../../helpers/deployment.ts'
 import { startWorkplace } from '../../helpers/pipeline.ts'
 import * as make from '../../helpers/records.ts'
 import { until } from '../../helpers/until.ts'
@@ -120,7 +120,7 @@ describe('human text is kept for good', () => {
     ['retention.bytes', '1000000000']
   ] as const)
     test(`${name}=${value} is noticed by doctor and at the start, and refused`, async () => {
-      await setTopicConfig(deployment, 'samples.human', { ...kept, [name]: value })
+      await deployment.admin.setSettings('samples.human', new Map(Object.entries({ ...kept, [name]: value })))
       const said = new RegExp(
         `topic ${topic.replaceAll('.', '\\.')}: ${name.replace('.', '\\.')} is ${value}, must be`
       )
@@ -140,7 +140,7 @@ describe('human text is kept for good', () => {
     })
 
   test('put right again all is well, and what was deleted meanwhile is still told', async () => {
-    await setTopicConfig(deployment, 'samples.human', kept)
+    await deployment.admin.setSettings('samples.human', new Map(Object.entries(kept)))
     const well = await everseed(['doctor'])
     assert.match(well.stdout, /^ok {4}topics /m)
     await deleteRecords(deployment, 'samples.human', partition, 1)

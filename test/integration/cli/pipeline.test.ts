@@ -16,7 +16,7 @@ import { allTopics, processorNames } from '../../../infra/processors.ts'
 import { noticeOf } from '../../../infra/runner/deadletter.ts'
 import { deadLetters, human, prompts as promptTopic, samplesHuman } from '../../../schemas/topics.ts'
 import { type Answer, type Command, runEverseed, runOnTerminal, startEverseed } from '../../helpers/cli.ts'
-import { readAll, readRaw, setTopicConfig, write } from '../../helpers/deployment.ts'
+import { readAll, readRaw, write } from '../../helpers/deployment.ts'
 import { until } from '../../helpers/until.ts'
 import { runEnded } from '../../helpers/pipeline.ts'
 import { humanProvenance, prompt } from '../../helpers/records.ts'
@@ -202,13 +202,17 @@ test('doctor finds everything in order', async () => {
 })
 
 test('doctor names a topic that would lose data', async () => {
-  await setTopicConfig(deployment!, 'samples.human', { 'retention.ms': '1000' })
+  const { admin } = deployment!
+  await admin.setSettings('samples.human', new Map([['retention.ms', '1000']]))
   const { code, stdout } = await everseed('doctor')
-  await setTopicConfig(deployment!, 'samples.human', {
-    'retention.ms': '-1',
-    'retention.bytes': '-1',
-    'max.message.bytes': '8454144'
-  })
+  await admin.setSettings(
+    'samples.human',
+    new Map([
+      ['retention.ms', '-1'],
+      ['retention.bytes', '-1'],
+      ['max.message.bytes', '8454144']
+    ])
+  )
   assert.equal(code, 1)
   assert.match(stdout, /^FAIL {2}topics +topic everseed\.samples\.human: retention\.ms is 1000, must be -1/m)
 })

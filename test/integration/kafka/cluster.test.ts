@@ -9,7 +9,7 @@ import { fits, headroom, recordBytes } from '../../../infra/kafka/waves.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { allTopics } from '../../../infra/processors.ts'
 import { candidates, generations, samplesHuman } from '../../../schemas/topics.ts'
-import { connectFor, randomConfig, readRaw, setTopicConfig, write } from '../../helpers/deployment.ts'
+import { connectFor, randomConfig, readRaw, write } from '../../helpers/deployment.ts'
 import { sharedStack } from '../../helpers/stack.ts'
 
 describe('topics', () => {
@@ -31,7 +31,7 @@ describe('topics', () => {
       const config = await randomConfig()
       const deployment = await connectFor(t, config)
       await deployment.prepare([samplesHuman])
-      await setTopicConfig(deployment, 'samples.human', entries)
+      await deployment.admin.setSettings('samples.human', new Map(Object.entries(entries)))
       const again = await connectFor(t, config)
       await assert.rejects(again.prepare([samplesHuman]), { code: 'TOPIC_MISMATCH', message: says })
     })
