@@ -14,6 +14,7 @@ export const errorCodes = {
   DATA_DIR_HELD: { exit: 3, doc: 'another everseed runs on this data directory' },
   DOWNLOAD_FAILED: { exit: 1, doc: 'the broker or registry could not be fetched' },
   ENGINE_MISSING: { exit: 1, doc: 'no ClickHouse engine for this platform' },
+  ERASING: { exit: 1, doc: 'texts are erased at this moment' },
   EXPORT_REFUSED: { exit: 2, doc: 'an export would be empty, or its folder holds something else' },
   FENCED: { exit: 1, doc: 'another process took over this slot' },
   FILE_UNREADABLE: { exit: 2, doc: 'an input file cannot be read' },

@@ -3,12 +3,16 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { auditRollups } from '../clickhouse/audit.ts'
 import { createWarehouse, serverCode, serverCodes, type Warehouse } from '../clickhouse/client.ts'
 import { type Owner, ownerOf, refuseOthers } from '../clickhouse/owner.ts'
+import { createCodec } from '../codec.ts'
 import { connect, type Deployment } from '../deployment.ts'
 import { checkEngine } from '../embedded/clickhouse.ts'
 import { locateJava } from '../embedded/java.ts'
+import { eraseGroup, unproved } from '../erase/erase.ts'
 import { allTopics } from '../processors.ts'
+import { readOnly } from '../registry.ts'
 import { commandLog, resolveConfig, runningUp } from './context.ts'
 import { print, printJson } from './output.ts'
+import { few } from './retract.ts'
 
 /** One thing that was looked at. */
 type Finding = { readonly check: string; readonly ok: boolean; readonly detail: string }
@@ -101,6 +105,18 @@ async function losses(admin: Deployment['admin']): Promise<string[]> {
   return lost
 }
 
+/** Whether every erasure came to its end. */
+async function askErasures(deployment: Deployment): Promise<string> {
+  const codec = createCodec(readOnly(deployment.registry))
+  if ((await deployment.admin.members(eraseGroup)) > 0) return 'one is under way'
+  const named = await unproved({ ...deployment, codec })
+  if (named.length === 0) return 'each one that was begun was proved'
+  throw new EverseedError(
+    'NOT_ERASED',
+    `an erasure was interrupted, and words of ${few(named)} may still be there: run everseed erase for them again`
+  )
+}
+
 export async function doctor(options: { json?: boolean }): Promise<void> {
   const findings: Finding[] = []
   const config = resolveConfig()
@@ -149,6 +165,7 @@ export async function doctor(options: { json?: boolean }): Promise<void> {
           return `${allTopics.length} topics are kept as they must be`
         })
       )
+      if (findings.at(-1)!.ok) findings.push(await look('erasures', () => askErasures(deployment)))
       findings.push(
         await look('offsets', async () => {
           const minutes = await deployment.admin.offsetsRetentionMinutes()

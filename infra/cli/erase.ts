@@ -1,17 +1,20 @@
 /** `everseed erase`: the words of texts leave everything there is. */
 import { EverseedError } from '../../schemas/errors.ts'
+import { textKey } from '../../schemas/identity.ts'
 import { control, datasets, retractions } from '../../schemas/topics.ts'
 import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
 import type { Ask } from '../clickhouse/lineage.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
-import { type Erasure, erase as write, planErasure, type Proof } from '../erase/erase.ts'
+import { inTurn } from '../kafka/turn.ts'
+import { type Erasure, erase as write, eraseGroup, planErasure, type Proof } from '../erase/erase.ts'
 import { shortest } from '../erase/wanted.ts'
 import { allTopics } from '../processors.ts'
 import { type Plan, planRetraction, warn } from '../retract.ts'
 import { commandLog, resolveConfig, runningUp, withDeployment } from './context.ts'
-import { note, print, printJson, progress } from './output.ts'
+import { note, print, printJson } from './output.ts'
 import { few, idsIn, standingWords } from './retract.ts'
+import { reading } from './versions.ts'
 
 type Options = {
   readonly file?: string
@@ -22,7 +25,21 @@ type Options = {
   readonly json?: boolean
 }
 
-function show(plan: Erasure, { before, after, floor, models }: Plan): void {
+/** What the next version of a dataset is before and after. */
+function showStanding({ dataset, before, after, floor, models }: Plan): void {
+  print(`the next version of ${dataset}, before: ${standingWords(before)}`)
+  print(`the next version of ${dataset}, after:  ${standingWords(after)}`)
+  if (after.missing > 0)
+    print(
+      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
+    )
+  if (models && models.length > 0)
+    print(
+      `offline models that were fitted on some of them: ${few(models)}; restart generate, which keeps them in memory as they were`
+    )
+}
+
+function show(plan: Erasure, leaving: readonly Plan[]): void {
   const { wanted, records, rows, others, versions, short, gone, dataset } = plan
   const places = Object.entries(records).map(([topic, count]) => `${count} of ${topic}`)
   const all = Object.values(records).reduce((sum, count) => sum + count, 0)
@@ -31,26 +48,26 @@ function show(plan: Erasure, { before, after, floor, models }: Plan): void {
   )
   print(`${rows} rows of training are theirs`)
   if (others.length > 0)
-    print(`${others.length} other texts of training hold their words and go with them: ${few(others)}`)
-  print(`the next version, before: ${standingWords(before)}`)
-  print(`the next version, after:  ${standingWords(after)}`)
-  if (after.missing > 0)
     print(
-      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
+      `${others.length} other texts hold their words and go with them: ${few(others.map(one => (one.dataset === dataset ? one.id : textKey(one.dataset, one.id))))}`
     )
+  for (const one of leaving) showStanding(one)
   if (versions.length > 0)
     print(`exports of these versions hold the words, delete them wherever they are: ${few(versions)}`)
-  if (models && models.length > 0)
-    print(
-      `offline models that were fitted on some of them: ${few(models)}; restart generate, which keeps them in memory as they were`
-    )
   if (short.length > 0)
     note(`of fewer than ${shortest} characters, so only records that name them are found: ${few(short)}`)
   if (gone.length > 0) note(`nothing of these is left in the logs to be looked for: ${few(gone)}`)
 }
 
-function showProof({ records, bytes, clickhouse, files }: Proof): void {
-  print(`no words of them in ${records} records of ${allTopics.length} topics (${bytes} bytes)`)
+function showProof({ wanted, short, gone }: Erasure, { records, bytes, clickhouse, files }: Proof): void {
+  const unsearched = short.length + gone.length
+  const what =
+    unsearched === 0
+      ? 'no words of them'
+      : unsearched === wanted.length
+        ? 'no record of them'
+        : 'nothing of them'
+  print(`${what} in ${records} records of ${allTopics.length} topics (${bytes} bytes)`)
   if (clickhouse) print(`none in ${clickhouse.rows} rows of ${clickhouse.tables} tables of ClickHouse`)
   if (files) print(`none in ${files.files} files of the data folder (${files.bytes} bytes)`)
 }
@@ -67,31 +84,44 @@ async function run(
   await deployment.registry.register(allTopics, deployment.config.prefix)
   await deployment.prepare([datasets, retractions, control])
   const dataset = await findDataset(deployment, name)
-  const bar = progress('records looked at')
-  let plan
-  try {
-    plan = await planErasure(deployment, dataset, ids, options.loseRepeated === true, count =>
-      bar.update(count, '')
-    )
-  } finally {
-    bar.stop()
-  }
+  const plan = await reading(
+    update => planErasure(deployment, dataset, ids, options.loseRepeated === true, update),
+    'records'
+  )
   const { hits: _hits, wanted, ...told } = plan
-  const all = [...wanted.map(({ id }) => id), ...plan.others]
   const ask: Ask | undefined = warehouse && ((sql, params = {}) => warehouse.rows(sql, { params }))
-  const leaving = await planRetraction(deployment, ask, dataset, all, false)
+  const going = Map.groupBy([...wanted, ...plan.others], one => one.dataset)
+  const leaving: Plan[] = []
+  for (const [own, texts] of going) {
+    const from = own === name ? dataset : await findDataset(deployment, own)
+    leaving.push(
+      await planRetraction(
+        deployment,
+        ask,
+        from,
+        texts.map(({ id }) => id),
+        false
+      )
+    )
+  }
   if (!options.json) show(plan, leaving)
   let proof: Proof | null = null
   if (options.yes === true) {
-    await warn(deployment, leaving)
+    for (const one of leaving) await warn(deployment, one)
     proof = await write(deployment, warehouse, folder, plan, options.reason, options.by, what => note(what))
   }
   if (options.json) {
-    const { before, after, floor, models } = leaving
-    return printJson({ ...told, texts: wanted.map(({ id }) => id), floor, before, after, models, proof })
+    const standings = leaving.map(({ dataset: own, floor, before, after, models }) => ({
+      dataset: own,
+      floor,
+      before,
+      after,
+      models
+    }))
+    return printJson({ ...told, texts: wanted.map(({ id }) => id), standings, proof })
   }
   if (!proof) return print('nothing was written; --yes erases them')
-  showProof(proof)
+  showProof(plan, proof)
   print('erased')
 }
 
@@ -105,7 +135,13 @@ export async function erase(dataset: string, given: readonly string[], options: 
   const folder = runningUp(dataDir) ? dataDir : undefined
   const warehouse = clickhouse && createWarehouse({ ...clickhouse, log: commandLog() })
   try {
-    await withDeployment(deployment => run(deployment, warehouse, folder, dataset, ids, options))
+    await withDeployment(async deployment => {
+      const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options)
+      if (options.yes !== true) return await work()
+      const waiting = (): void =>
+        note('somebody else erases texts, or was killed over it a moment ago: waiting for the turn')
+      await inTurn(deployment, commandLog(), eraseGroup, work, waiting)
+    })
   } finally {
     await warehouse?.close()
   }

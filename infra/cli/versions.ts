@@ -30,13 +30,14 @@ const when = (microseconds: number): string =>
 
 /** Does something with a progress line of the rows read. */
 export async function reading<Result>(
-  work: (progress: (rows: number) => void) => Promise<Result>
+  work: (progress: (rows: number) => void) => Promise<Result>,
+  what = 'rows'
 ): Promise<Result> {
-  const bar = progress('rows read')
+  const bar = progress(`${what} read`)
   const started = performance.now()
   try {
     return await work(rows =>
-      bar.update(rows, `${Math.round(rows / ((performance.now() - started) / 1000))} rows/s`)
+      bar.update(rows, `${Math.round(rows / ((performance.now() - started) / 1000))} ${what}/s`)
     )
   } finally {
     bar.stop()

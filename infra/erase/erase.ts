@@ -4,7 +4,7 @@
  */
 import { EverseedError } from '../../schemas/errors.ts'
 import { textKey } from '../../schemas/identity.ts'
-import { retractions, samplesHuman, samplesVerified } from '../../schemas/topics.ts'
+import { retractions } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Message, Retraction, Version } from '../../schemas/types.ts'
 import { eraseRows, searchRows, type Searched } from '../clickhouse/erase.ts'
 import type { Warehouse } from '../clickhouse/client.ts'
@@ -18,8 +18,11 @@ import { readTable, writeTable } from '../tables.ts'
 import { extentOf } from '../versions/rows.ts'
 import { listVersions, nameOf } from '../versions/versions.ts'
 import { searchFiles, type LookedAt } from './files.ts'
-import { type Hit, keysOf, lookThrough, rowsAmong } from './log.ts'
+import { type Hit, keysOf, lookThrough, samplesAmong, textTopics } from './log.ts'
 import { type Wanted, wantedOf } from './wanted.ts'
+
+/** The group whose only slot says who erases: two at once would put the settings of topics back under each other. */
+export const eraseGroup = 'erase'
 
 /** Texts erased at once: each record is compared with the words of all of them. */
 export const mostTexts = 100
@@ -36,10 +39,18 @@ export type Erasure = {
   readonly records: Readonly<Record<string, number>>
   /** Rows of training among them. */
   readonly rows: number
-  /** Other texts of training that hold their words, and go with them; of another dataset as `dataset/id`. */
-  readonly others: readonly string[]
+  /** Other texts that hold their words, and go with them; the same words may stand in other datasets too. */
+  readonly others: readonly { readonly dataset: string; readonly id: string }[]
   /** Closed versions that hold rows of them: exports of these hold the words, wherever they are. */
   readonly versions: readonly string[]
+}
+
+/** Texts named for an erasure that was never proved, as `dataset/id`: it is under way, or was interrupted. */
+export async function unproved(deployment: Deployment): Promise<string[]> {
+  const all = await readTable(deployment, retractions)
+  return [...all.values()].flatMap(({ kind, erased_at, ancestor, dataset, id }) =>
+    kind === 'ERASED' && erased_at === null && ancestor === null ? [textKey(dataset, id)] : []
+  )
 }
 
 /** What an erasure came to. */
@@ -60,7 +71,7 @@ async function wordsOf(
 ): Promise<Map<string, readonly Message[]>> {
   const words = new Map<string, readonly Message[]>()
   const keys = new Map([...ids].flatMap(id => [[textKey(dataset, id), id] as const, [id, id] as const]))
-  for (const topic of [samplesHuman, samplesVerified]) {
+  for (const topic of textTopics) {
     await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
       for (const { key, value } of records) {
         const id = keys.get(key?.toString() ?? '')
@@ -106,6 +117,11 @@ const countedBy = (hits: readonly Hit[]): Record<string, number> =>
   Object.fromEntries(
     [...Map.groupBy(hits, ({ topic }) => topic)].map(([topic, list]) => [topic, list.length])
   )
+
+const unique = <Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] => [
+  ...new Map(items.map(item => [keyOf(item), item])).values()
+]
+const placeOf = ({ slot, offset }: ErasedRow): string => `${slot}@${offset}`
 
 /** Versions that hold some of these rows. */
 async function versionsWith(
@@ -164,16 +180,15 @@ export async function planErasure(
         )
     }
   }
-  const found = await rowsAmong(deployment, hits)
+  const found = await samplesAmong(deployment, hits)
   const past = [...named].flatMap(id => known.get(id)?.rows ?? [])
-  const places = [...past, ...found.map(({ row }) => row)].map(
-    row => [`${row.slot}@${row.offset}`, row] as const
-  )
-  const rows = [...new Map(places).values()]
-  // The same words may stand in other datasets too.
+  const rows = unique([...past, ...found.flatMap(({ row }) => row ?? [])], placeOf)
   const versions = new Set<string>()
   for (const [name, own] of Map.groupBy(rows, ({ sample }) => sample.dataset))
     for (const version of await versionsWith(deployment, name, own)) versions.add(version)
+  const others = found.flatMap(({ sample: { dataset: own, id } }) =>
+    own === dataset.name && named.has(id) ? [] : [{ dataset: own, id }]
+  )
   return {
     dataset: dataset.name,
     wanted,
@@ -181,13 +196,7 @@ export async function planErasure(
     gone: [...named].filter(id => !words.has(id)),
     records: countedBy(hits),
     rows: rows.length,
-    others: [
-      ...new Set(
-        found.flatMap(({ dataset: own, row: { sample } }) =>
-          own === dataset.name ? (named.has(sample.id) ? [] : [sample.id]) : [textKey(own, sample.id)]
-        )
-      )
-    ].toSorted(),
+    others: unique(others, one => textKey(one.dataset, one.id)),
     versions: [...versions].toSorted(),
     hits
   }
@@ -205,19 +214,16 @@ async function remember(
   const records = entries.map(({ rows, ...entry }): [string, Retraction] => {
     const key = textKey(entry.dataset, entry.id)
     const before = known.get(key)
-    const all = new Map([...(before?.rows ?? []), ...rows].map(row => [`${row.slot}@${row.offset}`, row]))
-    const first = before ?? { reason, author: by, created_at: microseconds(), ancestor: entry.ancestor }
-    const { ancestor, author, created_at } = first
+    const first = before ?? { reason, author: by, created_at: microseconds() }
     return [
       key,
       {
         ...entry,
         kind: 'ERASED',
         reason: first.reason,
-        ancestor,
-        author,
-        created_at,
-        rows: [...all.values()],
+        author: first.author,
+        created_at: first.created_at,
+        rows: unique([...(before?.rows ?? []), ...rows], placeOf),
         erased_at
       }
     ]
@@ -226,7 +232,7 @@ async function remember(
   await deployment.admin.settled([retractions.name])
 }
 
-const texts: ReadonlySet<string> = new Set([samplesHuman.name, samplesVerified.name])
+const texts: ReadonlySet<string> = new Set(textTopics.map(({ name }) => name))
 
 /** Takes records out of their topics, and makes sure that nothing else went with them. */
 async function takeOutAll(
@@ -296,6 +302,13 @@ export async function erase(
       { id, dataset, ancestor: null, content_hash: id, rows: [] }
     ])
   )
+  // Texts an interrupted erasure found by these, and took out: nothing finds them any more.
+  for (const one of (await readTable(deployment, retractions)).values()) {
+    const { kind, ancestor, erased_at, id, dataset: own } = one
+    const unproven = kind === 'ERASED' && erased_at === null
+    if (unproven && ancestor !== null && entries.has(textKey(dataset, ancestor)))
+      entries.set(textKey(own, id), one)
+  }
   await restoreTopics(deployment)
   // First of all nothing more is laid down of them.
   await remember(deployment, [...entries.values()], reason, by, null)
@@ -306,11 +319,11 @@ export async function erase(
         'NOT_ERASED',
         `words of these texts are written anew as fast as they go, the last into ${looked.hits[0]!.topic}: stop who writes them and erase again`
       )
-    for (const { of, dataset: own, row } of await rowsAmong(deployment, looked.hits)) {
-      const { id, content_hash } = row.sample
+    for (const { of, sample, row } of await samplesAmong(deployment, looked.hits)) {
+      const { id, dataset: own, content_hash } = sample
       const key = textKey(own, id)
-      const entry = entries.get(key) ?? { id, dataset: own, ancestor: of, content_hash, rows: [] }
-      entries.set(key, { ...entry, rows: [...entry.rows, row] })
+      const entry = entries.get(key) ?? { id, dataset: own, ancestor: of, rows: [] }
+      entries.set(key, { ...entry, content_hash, rows: [...entry.rows, ...(row ? [row] : [])] })
     }
     // What versions were counted by is known before it is gone.
     await remember(deployment, [...entries.values()], reason, by, null)

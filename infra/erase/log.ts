@@ -1,7 +1,7 @@
 /** Looks through every topic for erased texts. */
 import { NumberTable } from '../../metrics/number-table.ts'
 import { contentHash, sha128, textKey } from '../../schemas/identity.ts'
-import { human, samplesHuman, type Topic, training } from '../../schemas/topics.ts'
+import { human, samplesHuman, samplesVerified, type Topic, training } from '../../schemas/topics.ts'
 import type { Document, ErasedRow, Provenance, Sample } from '../../schemas/types.ts'
 import { DecodeError } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
@@ -136,34 +136,48 @@ function rowOf(slot: number, offset: number, sample: Sample): ErasedRow {
   }
 }
 
-/** The rows of training among hits, by the id of the text they hold. What was never committed is none. */
-export async function rowsAmong(
+/** A text or a row of training that goes, and where it lies. */
+export type Going = {
+  /** Id of the text that was named. */
+  readonly of: string
+  readonly sample: Sample
+  /** Null: it is a text, and no row of training. */
+  readonly row: ErasedRow | null
+}
+
+/** Topics whose records are texts of a dataset. */
+export const textTopics = [samplesHuman, samplesVerified] as const
+
+/** The texts and rows of training among hits. What was never committed is none, nor what cannot be read. */
+export async function samplesAmong(
   { kafka, config, codec }: Deployment,
   hits: readonly Hit[]
-): Promise<{ readonly of: string; readonly dataset: string; readonly row: ErasedRow }[]> {
-  const rows: { of: string; dataset: string; row: ErasedRow }[] = []
-  const places = new Map(
-    hits.flatMap(({ topic, partition, offset, of }) =>
-      topic === training.name ? [[`${partition}@${offset}`, of] as const] : []
-    )
-  )
-  const offsets = Map.groupBy(
-    hits.filter(({ topic }) => topic === training.name),
-    ({ partition }) => partition
-  )
-  for (const [partition, list] of offsets) {
-    const all = list.map(({ offset }) => offset)
-    const [from, to] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b)) + 1]
-    await readRanges(kafka, config, [{ topic: training.name, partition, from, to }], async records => {
-      for (const { offset, value } of records) {
-        const of = places.get(`${partition}@${offset}`)
-        if (of === undefined) continue
-        const sample = await codec.decode(training, value)
-        rows.push({ of, dataset: sample.dataset, row: rowOf(partition, offset, sample) })
-      }
-    })
+): Promise<Going[]> {
+  const found: Going[] = []
+  for (const topic of [...textTopics, training]) {
+    const own = hits.filter(hit => hit.topic === topic.name)
+    for (const [partition, list] of Map.groupBy(own, hit => hit.partition)) {
+      const places = new Map(list.map(({ offset, of }) => [offset, of]))
+      const offsets = [...places.keys()]
+      const [from, to] = [
+        offsets.reduce((a, b) => Math.min(a, b)),
+        offsets.reduce((a, b) => Math.max(a, b)) + 1
+      ]
+      await readRanges(kafka, config, [{ topic: topic.name, partition, from, to }], async records => {
+        for (const { offset, value } of records) {
+          const of = places.get(offset)
+          if (of === undefined) continue
+          try {
+            const sample = await codec.decode(topic, value)
+            found.push({ of, sample, row: topic === training ? rowOf(partition, offset, sample) : null })
+          } catch (error) {
+            if (!(error instanceof DecodeError)) throw error
+          }
+        }
+      })
+    }
   }
-  return rows
+  return found
 }
 
 /** A number for a key: of a hundred million different ones two have the same with a chance of one in a few. */

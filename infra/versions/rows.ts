@@ -1,8 +1,8 @@
 /** The rows of a dataset's training stream, in the order everybody reads them in: slot by slot, offset by offset. */
 import { EverseedError } from '../../schemas/errors.ts'
 import { slotOf } from '../../schemas/identity.ts'
-import { training } from '../../schemas/topics.ts'
-import type { Dataset, Sample, Version } from '../../schemas/types.ts'
+import { retractions, training } from '../../schemas/topics.ts'
+import type { Dataset, ErasedRow, Sample, Version } from '../../schemas/types.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { erasedRowsOf } from '../retractions.ts'
@@ -40,6 +40,20 @@ export function slotsOf({ name, shards }: Dataset, partitions: number): number[]
   ).toSorted((a, b) => a - b)
 }
 
+/**
+ * Puts rows that were erased back where they lay: they are not in the log, but of the versions that held them.
+ * @param gaps of a slot, by offset
+ * @returns to be called with the offset of each row that is there, before it is handed over, and of the end: hands over what
+ *   lay before it. What lies there still has been named and not taken out yet: it is handed over once, by the caller.
+ */
+export function fillGaps(gaps: readonly ErasedRow[], onRow: (row: Row) => void): (offset: number) => void {
+  let next = 0
+  return offset => {
+    for (; next < gaps.length && gaps[next]!.offset < offset; next++) onRow(gaps[next]!)
+    if (gaps[next]?.offset === offset) next++
+  }
+}
+
 /** How the value of a row is read. */
 type Decode<Value> = (bytes: Buffer | null) => Value | Promise<Value>
 
@@ -53,6 +67,7 @@ async function readWith<Value extends Counted>(
 ): Promise<void> {
   const { kafka, config, admin } = deployment
   const bounds = await admin.offsets(training.name)
+  const [before] = await admin.offsets(retractions.name)
   const erased = await erasedRowsOf(deployment, dataset.name)
   for (const slot of slotsOf(dataset, config.partitions)) {
     const to = offsets[slot] ?? 0
@@ -63,15 +78,10 @@ async function readWith<Value extends Counted>(
         `${config.prefix}${training.name}/${slot} holds offsets ${low} to ${high}, and rows 0 to ${to} are asked for: rows were deleted; look at the topic's retention (everseed doctor)`
       )
     }
-    // What was erased is not in the log, but of the versions that held it: it stands where it lay.
-    const gaps = erased.get(slot) ?? []
-    let gap = 0
-    const skipTo = (offset: number): void => {
-      for (; gap < gaps.length && gaps[gap]!.offset < offset; gap++) {
-        const { offset: at, sample } = gaps[gap]!
-        if (!without.has(sample.id)) onRow({ slot, offset: at, sample })
-      }
+    const taken = (row: Row<Value | Sample>): void => {
+      if (row.sample.dataset === dataset.name && !without.has(row.sample.id)) onRow(row)
     }
+    const fill = fillGaps(erased.get(slot) ?? [], taken)
     await readRanges(
       kafka,
       config,
@@ -80,23 +90,31 @@ async function readWith<Value extends Counted>(
         for (const { offset, value } of records) {
           const found = read(value)
           const sample = found instanceof Promise ? await found : found
-          skipTo(offset)
-          // Its words are not gone yet.
-          if (gaps[gap]?.offset === offset) gap++
-          if (sample.dataset === dataset.name && !without.has(sample.id)) onRow({ slot, offset, sample })
+          fill(offset)
+          taken({ slot, offset, sample })
         }
       }
     )
-    skipTo(to)
+    fill(to)
     onSlot(slot)
   }
+  const [after] = await admin.offsets(retractions.name)
+  if (after!.high === before!.high) return
+  // Rows are named before they leave the log: who was not told of them in time may have missed them.
+  const places = (rows: ReadonlyMap<number, readonly ErasedRow[]>): number =>
+    [...rows].reduce((sum, [slot, { length }]) => sum + ((offsets[slot] ?? 0) > 0 ? length : 0), 0)
+  if (places(await erasedRowsOf(deployment, dataset.name)) !== places(erased))
+    throw new EverseedError(
+      'ERASING',
+      `rows of ${dataset.name} were erased while they were read: nothing was made of them, do it again`
+    )
 }
 
 /**
  * Reads the rows of a dataset within an extent. Of one that was erased there is everything but its text and who wrote it.
  * @param onRow gets every row, in order
  * @param onSlot is told when the rows of a slot are over
- * @throws EverseedError VERSION_BROKEN when the topic lost its beginning
+ * @throws EverseedError VERSION_BROKEN when the topic lost its beginning; ERASING when rows were erased meanwhile
  */
 export async function readRows(
   deployment: Deployment,

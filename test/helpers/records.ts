@@ -9,6 +9,7 @@ import type {
   Message,
   Prompt,
   Provenance,
+  Retraction,
   Run,
   Sample,
   Usage
@@ -182,6 +183,20 @@ export const dataset = (name: string, fields: Some<Dataset> = {}): Dataset => ({
   signing: false,
   window: 20_000,
   created_at: 0,
+  ...fields
+})
+
+export const retraction = (id: string, fields: Some<Retraction> = {}): Retraction => ({
+  id,
+  dataset: 'd',
+  kind: 'RETRACTED',
+  reason: 'withdrawn',
+  ancestor: null,
+  content_hash: '',
+  author: 'test',
+  created_at: 0,
+  rows: [],
+  erased_at: null,
   ...fields
 })
 

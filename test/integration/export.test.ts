@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { microseconds } from '../../infra/deployment.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { datasets, diversityStats, retractions, samplesRejected, training } from '../../schemas/topics.ts'
-import type { DiversityStat, Rejection, Retraction, Sample } from '../../schemas/types.ts'
+import type { DiversityStat, Rejection, Sample } from '../../schemas/types.ts'
 import { type Answer, startEverseed } from '../helpers/cli.ts'
 import { write } from '../helpers/deployment.ts'
 import { startWorkplace } from '../helpers/pipeline.ts'
@@ -158,22 +158,10 @@ test('pairs are an answer and one that a check turned down; what has none is cou
 })
 
 test('what was retracted since is left out, rows and answers of pairs, and the card says so', async () => {
-  const value: Retraction = {
-    id: 'r3',
-    dataset: 'd',
-    kind: 'RETRACTED',
-    rows: [],
-    erased_at: null,
-    reason: 'wish',
-    ancestor: null,
-    content_hash: '',
-    author: 'test',
-    created_at: 1
-  }
   await write(deployment, retractions, [
-    { key: 'd/r3', value },
-    { key: 'd/h0', value: { ...value, id: 'h0' } },
-    { key: 'other/h2', value: { ...value, id: 'h2', dataset: 'other' } }
+    { key: 'd/r3', value: make.retraction('r3', { created_at: 1 }) },
+    { key: 'd/h0', value: make.retraction('h0', { created_at: 1 }) },
+    { key: 'other/h2', value: make.retraction('h2', { dataset: 'other', created_at: 1 }) }
   ])
   const { rows: written } = done(
     await exportTo('retracted', '--format', 'preference', '--files', 'jsonl', '--validation', '0')

@@ -1,10 +1,11 @@
 /** Versions of a dataset: closed once and whole, verified from the topic, refused where a promise would be broken. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { datasets, training, versions } from '../../schemas/topics.ts'
+import { datasets, retractions, training, versions } from '../../schemas/topics.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import type { Sample } from '../../schemas/types.ts'
 import type { Manifest } from '../../infra/versions/manifest.ts'
+import { readRows } from '../../infra/versions/rows.ts'
 import { type Answer, runShell } from '../helpers/cli.ts'
 import { readAll, write } from '../helpers/deployment.ts'
 import { startWorkplace } from '../helpers/pipeline.ts'
@@ -134,6 +135,31 @@ test('verify reads again: a version is as it was closed, and a record that says 
   const refused = await everseed(['versions', 'create', 'd'])
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /rows of d@3 are not those it was closed with.*\[VERSION_BROKEN\]/)
+})
+
+test('rows that are erased while they are read are told of, and no version is made without them', async () => {
+  const row = { slot, offset: 1, sample: make.sample('model-1', '') }
+  const value = make.retraction('model-1', { kind: 'ERASED', rows: [row] })
+  const offsets = deployment.admin.offsets
+  let looks = 0
+  const admin: typeof deployment.admin = {
+    ...deployment.admin,
+    async offsets(topic) {
+      if (topic === retractions.name && looks++ === 1)
+        await write(deployment, retractions, [{ key: 'd/model-1', value }])
+      return await offsets(topic)
+    }
+  }
+  const all = { offsets: (await offsets(training.name)).map(({ high }) => high), without: new Set<string>() }
+  const read = async (from: typeof deployment): Promise<number> => {
+    let count = 0
+    await readRows(from, make.dataset('d'), all, () => count++)
+    return count
+  }
+  await assert.rejects(read({ ...deployment, admin }), { code: 'ERASING', message: /do it again/ })
+  assert.equal(await read(deployment), rows, 'named, and in the log still: read once')
+  looks = 2
+  assert.equal(await read({ ...deployment, admin }), rows)
 })
 
 test('no version is closed over a prefix below the floor', async () => {

@@ -191,6 +191,7 @@ test('doctor finds everything in order', async () => {
       'supervisor',
       'kafka',
       'topics',
+      'erasures',
       'offsets',
       'registry',
       'clickhouse',

@@ -17,7 +17,7 @@ import { migrate } from '../../../infra/clickhouse/migrate.ts'
 import { lineageOf } from '../../../infra/lineage.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { store } from '../../../processors/store.ts'
-import type { Model, Provenance, Retraction, Version } from '../../../schemas/types.ts'
+import type { Model, Provenance, Version } from '../../../schemas/types.ts'
 import { chunkOf } from '../../helpers/chunks.ts'
 import { startEngine } from '../../helpers/engine.ts'
 import { childrenIn, families, type Parents, reached } from '../../helpers/kin.ts'
@@ -99,19 +99,7 @@ before(async () => {
     version(10, 3, { excluded: { rows: 1, retracted: ['h1'], displaced: ['g1'] } }),
     version(1, 3)
   ])
-  const retraction: Retraction = {
-    id: 'h1',
-    dataset: 'd',
-    kind: 'RETRACTED',
-    rows: [],
-    erased_at: null,
-    reason: 'withdrawn',
-    ancestor: null,
-    content_hash: '',
-    author: 'test',
-    created_at: 0
-  }
-  await stored('retractions', [retraction])
+  await stored('retractions', [make.retraction('h1')])
 })
 
 test('a text is told from all its records, those of each dataset apart', async () => {

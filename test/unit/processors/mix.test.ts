@@ -7,7 +7,7 @@ import type { Instance, Output, Verdict } from '../../../processors/contract.ts'
 import { mix, mixer } from '../../../processors/mix.ts'
 import { isReal as countsAsReal, parseMix } from '../../../processors/mixing.ts'
 import { samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
-import type { Origin, Retraction, Sample, Split } from '../../../schemas/types.ts'
+import type { Origin, Sample, Split } from '../../../schemas/types.ts'
 import { createHarness, fakeTables } from '../../helpers/context.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults, type Step } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
@@ -407,25 +407,14 @@ describe('what was erased', () => {
 })
 
 describe('what was retracted', () => {
-  const retraction = (id: string): Retraction => ({
-    id,
-    dataset: 'd',
-    kind: 'RETRACTED',
-    rows: [],
-    erased_at: null,
-    reason: 'withdrawn',
-    ancestor: null,
-    content_hash: '',
-    author: 'test',
-    created_at: 0
-  })
-  const leave = (tester: Tester, id: string): void => tester.table('retractions', `d/${id}`, retraction(id))
+  const leave = (tester: Tester, id: string): void =>
+    tester.table('retractions', `d/${id}`, make.retraction(id))
 
   test('before it came is not laid down, and what was retracted elsewhere is', async () => {
     const tester = await start(0.5)
     leave(tester, 'h1')
     leave(tester, 'a1')
-    tester.table('retractions', 'other/h2', { ...retraction('h2'), dataset: 'other' })
+    tester.table('retractions', 'other/h2', make.retraction('h2', { dataset: 'other' }))
     for (const id of ['h1', 'h2', 'h3']) tester.feed(samplesHuman, id, person(id))
     for (const id of ['a1', 'a2']) tester.feed(samplesVerified, id, answer(id))
     await tester.settle()
