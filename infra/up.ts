@@ -12,6 +12,7 @@ import { type Child, type ChildState, createSupervisor, isFinal } from './embedd
 import type { Endpoints } from './endpoints.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { brokerAnswers } from './kafka/client.ts'
+import { tidyUp } from './kafka/compaction.ts'
 import { allTopics, processorNames } from './processors.ts'
 import type { ReadyMessage } from './run.ts'
 
@@ -179,6 +180,8 @@ export async function startUp(options: {
     // Topics and schemas once, here, so that eight processes find them and do not race to make them.
     const deployment = await connect(full, log, 'everseed-up', { hurried: true })
     try {
+      // The command that would do it needs what is started here.
+      await tidyUp(deployment, log)
       await deployment.prepare(allTopics)
       await warmCoordinators(deployment)
     } finally {

@@ -21,9 +21,6 @@ import { searchFiles, type LookedAt } from './files.ts'
 import { type Hit, keysOf, lookThrough, samplesAmong, textTopics } from './log.ts'
 import { type Wanted, wantedOf } from './wanted.ts'
 
-/** The group whose only slot says who erases: two at once would put the settings of topics back under each other. */
-export const eraseGroup = 'erase'
-
 /** Texts erased at once: each record is compared with the words of all of them. */
 export const mostTexts = 100
 

@@ -8,7 +8,7 @@ import { untilNone } from '../patience.ts'
 import { slotAssigner } from './assigner.ts'
 import type { Range } from './record.ts'
 import { type Asked, refusalOf } from './refusal.ts'
-import { differences, topicSettings } from './settings.ts'
+import { differences, isErasing, topicSettings } from './settings.ts'
 
 /** A committed offset and the words that were committed with it. */
 export type Committed = { readonly offset: number; readonly metadata: string }
@@ -16,10 +16,12 @@ export type Committed = { readonly offset: number; readonly metadata: string }
 /** What the rest of the project asks of the cluster. Topic names here carry no prefix. */
 export type ClusterAdmin = {
   /**
-   * Creates missing topics and checks the others.
+   * Creates missing topics and checks the others. Where records are taken out of one at this moment, that is waited for.
    * @throws EverseedError TOPIC_MISMATCH when one is kept in a way that loses data or breaks order; KAFKA_REFUSED
    */
   ensureTopics(topics: readonly Topic[]): Promise<void>
+  /** Those of some topics records are taken out of now, or were when an erasure was killed. */
+  erasing(topics: readonly Topic[]): Promise<Topic[]>
   /** What is wrong with existing topics, in words; missing topics are named too. */
   topicProblems(topics: readonly Topic[]): Promise<string[]>
   /** @throws EverseedError TOPIC_MISSING when one does not exist */
@@ -60,6 +62,9 @@ export type ClusterAdmin = {
 /** Tries of a question to a cluster whose broker is just restarting, and the longest wait between them. */
 const tries = 12
 const longestWaitMs = 2000
+
+/** Longest an erasure keeps a topic compacted without a break, milliseconds: the broker's cleaner wakes every 15 seconds. */
+const erasureMs = 60_000
 
 /**
  * Asks until there is an answer: after a restart leaders are unknown for a moment, and kafkajs gives up at once on some
@@ -156,11 +161,13 @@ export async function createAdmin(
     })
   const partitionsOf = (topic: Topic): number => (topic.kind === 'table' ? 1 : partitions)
 
-  const inspect = async (topics: readonly Topic[]): Promise<{ missing: Topic[]; problems: string[] }> => {
+  const inspect = async (
+    topics: readonly Topic[]
+  ): Promise<{ missing: Topic[]; problems: string[]; erasing: Topic[] }> => {
     const existing = new Set(await patiently(() => admin.listTopics()))
     const missing = topics.filter(topic => !existing.has(full(topic.name)))
     const present = topics.filter(topic => existing.has(full(topic.name)))
-    if (present.length === 0) return { missing, problems: [] }
+    if (present.length === 0) return { missing, problems: [], erasing: [] }
     // Of a topic that was just made a broker may know the name and not yet the rest.
     const [configs, metadata] = await patiently(() =>
       Promise.all([
@@ -175,10 +182,12 @@ export async function createAdmin(
       ])
     )
     const problems: string[] = []
+    const erasing: Topic[] = []
     for (const topic of present) {
       const name = full(topic.name)
       const resource = configs.resources.find(one => one.resourceName === name)
       const settings = new Map(resource?.configEntries.map(entry => [entry.configName, entry.configValue]))
+      if (isErasing(settings)) erasing.push(topic)
       for (const difference of differences(topic, settings, replication))
         problems.push(`topic ${name}: ${difference}`)
       const count = metadata.topics.find(one => one.name === name)?.partitions.length
@@ -188,12 +197,18 @@ export async function createAdmin(
         )
       }
     }
-    return { missing, problems }
+    return { missing, problems, erasing }
   }
 
   const access: ClusterAdmin = {
     async ensureTopics(topics) {
-      const { missing, problems } = await inspect(topics)
+      let found = await inspect(topics)
+      const deadline = performance.now() + erasureMs
+      while (found.problems.length > 0 && found.erasing.length > 0 && performance.now() < deadline) {
+        await sleep(500)
+        found = await inspect(topics)
+      }
+      const { missing, problems } = found
       if (problems.length > 0) {
         throw new EverseedError(
           'TOPIC_MISMATCH',
@@ -216,6 +231,10 @@ export async function createAdmin(
           }))
         })
       )
+    },
+
+    async erasing(topics) {
+      return (await inspect(topics)).erasing
     },
 
     async topicProblems(topics) {

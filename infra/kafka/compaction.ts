@@ -1,14 +1,19 @@
 /** Takes single records out of the middle of a log: what Kafka has for that is compaction, by the key. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '../../processors/contract.ts'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import { untilNone } from '../patience.ts'
 import { allTopics } from '../processors.ts'
-import { topicSettings } from './settings.ts'
+import { topicSettings, whileErasing } from './settings.ts'
 import { openProducer } from './producer.ts'
+import { inTurn } from './turn.ts'
 import { readRanges } from './reader.ts'
 import { erasedHeader, type OutRecord, type Range } from './record.ts'
+
+/** The group whose only slot says who erases: two at once would put the settings of topics back under each other. */
+export const eraseGroup = 'erase'
 
 /** A record that goes. */
 export type Doomed = {
@@ -19,27 +24,13 @@ export type Doomed = {
   readonly key: Buffer | null
 }
 
-/** What a topic has while it is compacted. */
-const compacted: Readonly<Record<string, string>> = {
-  'cleanup.policy': 'compact',
-  // Of the segment that is written nothing is taken: it ends with the next record.
-  'segment.ms': '1',
-  'min.cleanable.dirty.ratio': '0',
-  'min.compaction.lag.ms': '0',
-  'max.compaction.lag.ms': '1',
-  // What says that a record was erased stays, a thousand years.
-  'delete.retention.ms': String(1000 * 365 * 24 * 60 * 60 * 1000),
-  // What was taken out leaves the disk at once.
-  'file.delete.delay.ms': '100'
-}
-
 /** What a topic has when it is not compacted, whatever an erasure that was killed left. */
 function restored(topic: Topic, own: ReadonlyMap<string, string>, replication: number): Map<string, string> {
   const wanted = topicSettings(topic, replication)
   const isOurs = (name: string, value: string): boolean =>
-    name in compacted && (value === compacted[name] || Number(value) === Number(compacted[name]))
+    name in whileErasing && (value === whileErasing[name] || Number(value) === Number(whileErasing[name]))
   const kept = [...own].filter(([name, value]) => !isOurs(name, value))
-  const lost = Object.keys(compacted).flatMap(name =>
+  const lost = Object.keys(whileErasing).flatMap(name =>
     wanted[name] === undefined ? [] : [[name, wanted[name]] as const]
   )
   return new Map([...kept, ...lost])
@@ -47,11 +38,21 @@ function restored(topic: Topic, own: ReadonlyMap<string, string>, replication: n
 
 /** Gives topics their settings back that an erasure which was killed left compacted. */
 export async function restoreTopics({ admin, config }: Deployment): Promise<void> {
-  for (const topic of allTopics) {
+  for (const topic of await admin.erasing(allTopics)) {
     const own = await admin.settings(topic.name)
-    if (own.get('delete.retention.ms') === compacted['delete.retention.ms'])
-      await admin.setSettings(topic.name, restored(topic, own, config.replication))
+    await admin.setSettings(topic.name, restored(topic, own, config.replication))
   }
+}
+
+/** Gives topics their settings back where an erasure was killed; one that is under way is waited for. */
+export async function tidyUp(deployment: Deployment, log: Log): Promise<void> {
+  const left = await deployment.admin.erasing(allTopics)
+  if (left.length === 0) return
+  await inTurn(deployment, log, eraseGroup, () => restoreTopics(deployment))
+  log.warn(
+    { topics: left.map(({ name }) => name) },
+    'topics an everseed erase was killed over have their settings back: run it again'
+  )
 }
 
 /** Milliseconds a broker may do nothing that can be seen; its cleaner sleeps for 15 seconds between two looks. */
@@ -116,7 +117,7 @@ export async function takeOut(
   const producer = await openProducer(kafka, config)
   try {
     for (const [topic, settings] of before)
-      await admin.setSettings(topic, new Map([...settings, ...Object.entries(compacted)]))
+      await admin.setSettings(topic, new Map([...settings, ...Object.entries(whileErasing)]))
     await producer.send([...stones.values(), ...last])
     // Longer than a segment may last.
     await sleep(50)

@@ -23,6 +23,24 @@ export function topicSettings(topic: Topic, replication: number): Record<string,
   }
 }
 
+/** What a topic has in the place of its own while records are taken out of it. */
+export const whileErasing: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'compact',
+  // Of the segment that is written nothing is taken: it ends with the next record.
+  'segment.ms': '1',
+  'min.cleanable.dirty.ratio': '0',
+  'min.compaction.lag.ms': '0',
+  'max.compaction.lag.ms': '1',
+  // What says that a record was erased stays, a thousand years. It is also what tells these settings from others.
+  'delete.retention.ms': String(1000 * 365 * 24 * 60 * 60 * 1000),
+  // What was taken out leaves the disk at once.
+  'file.delete.delay.ms': '100'
+}
+
+/** Whether records are taken out of a topic: an erasure is under way, or was killed. */
+export const isErasing = (settings: ReadonlyMap<string, string>): boolean =>
+  settings.get('delete.retention.ms') === whileErasing['delete.retention.ms']
+
 /**
  * Differences that lose data or break order; others are the operator's business.
  * @param settings of the topic as it is
@@ -41,7 +59,7 @@ export function differences(
   }
   if (settings.get('cleanup.policy') !== topic.cleanup) {
     const policy = settings.get('cleanup.policy')
-    const why = policy === 'compact' ? ' (what an everseed erase that was killed leaves: run it again)' : ''
+    const why = isErasing(settings) ? ' (an everseed erase is under way, or was killed: run it again)' : ''
     wrong.push(`cleanup.policy is ${policy}, must be ${topic.cleanup}${why}`)
   }
   check('retention.ms', value => value < 0 || (topic.retentionMs >= 0 && value >= topic.retentionMs))
