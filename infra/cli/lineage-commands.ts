@@ -69,9 +69,11 @@ Nobody can take a retraction back.`
     .addHelpText(
       'after',
       `
-Everything that holds the words goes: the texts, what quotes them, answers that say them, dead letters. It takes half a
-minute for each topic that holds any, while the processors run on. Closed versions stay and verify; the ids, and what rows
-were counted by, are kept. Exports are files of their own: those of the versions that are named hold the words.
+Everything that holds the words goes: the texts, what quotes them, answers that say them, dead letters. Of a conversation its
+last message is looked for. Who says only a part of a text is not found by it: everseed lineage lists what was made of a text.
+It takes about a minute, while the processors run on. Closed versions stay and verify; the ids, and what rows were counted by,
+are kept. Exports are files of their own: those of the versions that are named hold the words. So may the query log of a
+ClickHouse that is not the embedded one.
 Nobody can take an erasure back. One that was interrupted is finished by the same command.`
     )
     .action(async (dataset: string, ids: string[], options) => {

@@ -47,6 +47,12 @@ test('the reading user can neither write nor leave the database', async () => {
   }
 })
 
+test('what people ask is kept in no log of the server, what the store does is', async () => {
+  const asked = `SELECT toUInt8(getSetting('log_queries')) AS kept`
+  assert.deepEqual(await reader.rows(asked), [{ kept: 0 }])
+  assert.deepEqual(await writer.rows(asked), [{ kept: 1 }])
+})
+
 test('parameters are values, not SQL', async () => {
   const hostile = `x'; DROP TABLE samples; --`
   assert.deepEqual(await reader.rows('SELECT {s:String} AS s', { params: { s: hostile } }), [{ s: hostile }])
