@@ -70,7 +70,9 @@ function showProof({ wanted, short, gone }: Erasure, { records, bytes, clickhous
         : 'nothing of them'
   print(`${what} in ${records} records of ${allTopics.length} topics (${bytes} bytes)`)
   if (clickhouse) print(`none in ${clickhouse.rows} rows of ${clickhouse.tables} tables of ClickHouse`)
+  else note('there is no ClickHouse (EVERSEED_CLICKHOUSE_URL): no rows were looked through')
   if (files) print(`none in ${files.files} files of the data folder (${files.bytes} bytes)`)
+  else note('no everseed up runs on this data folder: no files were looked through')
 }
 
 async function run(
