@@ -1,7 +1,8 @@
 /**
- * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass` and
- * `logPerplexity` say of its words, in one pass over their hashes. The order of the documents does not matter but for rounding.
+ * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass`, `logPerplexity` and
+ * `clusterSpread` say of its words, in one pass over their hashes. The order of the documents does not matter but for rounding.
  */
+import { clusterSpread } from './cluster-hits.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
 import { type Hashes, createHashes, reserve } from './hashes.ts'
@@ -14,6 +15,14 @@ import { trimmed } from './trimmed.ts'
 
 /** Hashes of a window's words, one document after the other. */
 type Words = { readonly tokens: Hashes; readonly ends: readonly number[] }
+
+/** What a document is beside a reference, whatever windows it is in. */
+export type DocumentBeside = {
+  /** NaN for one without words. */
+  readonly logPerplexity: number
+  /** The human cluster it is nearest to; -1: none. */
+  readonly cluster: number
+}
 
 /** Tokens there is kept room for between windows. */
 const largestKept = 2 ** 17
@@ -46,24 +55,41 @@ export function logPerplexityOf(
   return -sum / (to - from + 1)
 }
 
+/** What a document is beside a reference: its words by their hashes, from where to where. */
+export function documentBeside(
+  words: Hashes,
+  reference: HashedReference,
+  from = 0,
+  to = words.length
+): DocumentBeside {
+  return {
+    logPerplexity: logPerplexityOf(words, reference, from, to),
+    cluster: reference.clusters?.nearest(words, from, to) ?? -1
+  }
+}
+
 /**
  * Compares a window. Complexity: linear in its tokens, whatever the size of the reference. Memory: 12 bytes a token and 4 a
  * type of the reference, shared by all windows.
  * @param words of the window
- * @param logPerplexities of its documents, where they are known; else they are computed
+ * @param documents of the window, where they are known; else they are computed
  * @returns all undefined where a window has no tokens
  */
 export function besideReference(
   { tokens, ends }: Words,
   reference: HashedReference,
-  logPerplexities: readonly number[] = ends.map((until, index) =>
-    logPerplexityOf(tokens, reference, ends[index - 1] ?? 0, until)
+  documents: readonly DocumentBeside[] = ends.map((until, index) =>
+    documentBeside(tokens, reference, ends[index - 1] ?? 0, until)
   )
 ): Record<ReferenceKey, Measured> {
   number(tokens, reference)
   const values = {
     ...divergence(tokens.length, reference),
-    ...perplexity(logPerplexities.filter(value => !Number.isNaN(value)))
+    ...perplexity(documents.flatMap(({ logPerplexity: value }) => (Number.isNaN(value) ? [] : [value]))),
+    ...clusterSpread(
+      documents.map(({ cluster }) => cluster),
+      reference.clusters
+    )
   }
   for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
   strange.clear()

@@ -3,9 +3,12 @@
  * hashes, so that a window is read without a string.
  */
 import { GramTable } from './gram-table.ts'
+import type { Clusters } from './clusters.ts'
 import { hashWords } from './hash-text.ts'
 import { createHashes } from './hashes.ts'
+import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type KneserNey, begin, end, firstWord, fitKneserNey } from './kneser-ney.ts'
+import type { WordCounts } from './topic-features.ts'
 
 /** The order of the language model, as in `reference.ts`. */
 export const modelOrder = 3
@@ -15,27 +18,28 @@ export const mostOfTail = 2
 export const addedCount = 0.5
 
 /** A frozen human reference. */
-export type HashedReference = {
+export type HashedReference = WordCounts & {
   readonly documents: number
-  readonly tokens: number
-  /** Number of a word from 0, by its hash; -1 for one it does not hold. */
-  find(lo: number, hi: number): number
-  /** How often each word occurs, by its number. */
-  readonly counts: Int32Array
   /** Types it holds at most twice. */
   readonly tail: number
   /** Sum over the types of the logarithm, base 2, of count and {@link addedCount}. */
   readonly logs: number
   /** Of its words' numbers and `firstWord`. */
   readonly model: KneserNey
+  /** What its documents are about; undefined where they are too few. */
+  readonly clusters: HumanClusters | undefined
 }
 
 /**
  * Makes a reference. Complexity: linear in the tokens. Memory: about 60 bytes per different n-gram of the model.
  * @param texts human texts that no generator has seen
+ * @param clusters that were made of them before
  * @returns undefined without words
  */
-export function createHashedReference(texts: readonly string[]): HashedReference | undefined {
+export function createHashedReference(
+  texts: readonly string[],
+  clusters?: Clusters
+): HashedReference | undefined {
   const table = new GramTable()
   const words = createHashes()
   const streams: Int32Array[] = []
@@ -59,13 +63,13 @@ export function createHashedReference(texts: readonly string[]): HashedReference
     if (count <= mostOfTail) tail += 1
     logs += Math.log2(count + addedCount)
   }
+  const known: WordCounts = { find: (lo, hi) => table.find(lo, hi), counts, tokens: table.total }
   return {
+    ...known,
     documents: streams.length,
-    tokens: table.total,
-    find: (lo, hi) => table.find(lo, hi),
-    counts,
     tail,
     logs,
-    model: fitKneserNey(streams, modelOrder, table.size + firstWord)
+    model: fitKneserNey(streams, modelOrder, table.size + firstWord),
+    clusters: createHumanClusters(texts, known, clusters)
   }
 }

@@ -41,7 +41,9 @@ export const referenceKeys = [
   'log_ppl_sd',
   'log_ppl_iqr',
   'log_ppl_mean_trimmed',
-  'log_ppl_sd_trimmed'
+  'log_ppl_sd_trimmed',
+  'cluster_coverage',
+  'cluster_entropy'
 ] as const
 
 /** Key of a metric of a window beside a human reference. */

@@ -1,8 +1,10 @@
 /** Every metric of a list of texts, by one call. */
+import { clusterSpread } from './cluster-hits.ts'
 import { compressionBudget, compressionRatio } from './compression-ratio.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { dimensions, featuresId } from './features.ts'
 import { frechetDistance } from './frechet.ts'
+import { createHashes, hashTokens } from './hashes.ts'
 import { hdd } from './hdd.ts'
 import { heapsFit } from './heaps-fit.ts'
 import { herdanC } from './herdan-c.ts'
@@ -99,6 +101,8 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
   return texts => {
     const lexicon = createLexicon()
     const perplexities: number[] = []
+    const nearest: number[] = []
+    const hashes = createHashes()
     // Words as strings are kept of the samples alone: those of a whole file would be larger than the file.
     const sample: string[][] = []
     for (const text of texts) {
@@ -107,6 +111,9 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       if (sample.length < Math.max(selfBleuSample, kernelSample)) sample.push(tokens)
       const value = human?.model && valueOf(logPerplexity(human.model, tokens))
       if (value !== undefined) perplexities.push(value)
+      if (!human?.clusters) continue
+      hashTokens(tokens, hashes)
+      nearest.push(human.clusters.nearest(hashes))
     }
     const results: Record<TextKey, Measured> = {
       ...panelOf(texts),
@@ -119,7 +126,8 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       ...diversity(sample.slice(0, kernelSample)),
       ...comparison(lexicon.counts(), others),
       frechet_distance: frechet(texts, human),
-      ...perplexity(perplexities, human)
+      ...perplexity(perplexities, human),
+      ...(human ? clusterSpread(nearest, human.clusters) : noClusters)
     }
     const metrics: Partial<Record<TextKey, number>> = {}
     const missing: Partial<Record<TextKey, string>> = {}
@@ -175,6 +183,10 @@ function lexical(lexicon: Lexicon, human: Reference | undefined) {
 }
 
 const noReference = 'no reference texts'
+const noClusters = {
+  cluster_coverage: undefinedBecause(noReference),
+  cluster_entropy: undefinedBecause(noReference)
+} as const
 const mtldWithin = (occurrences: Occurrences, from: number, to: number): Measured =>
   mtld(occurrences, undefined, from, to)
 

@@ -1,5 +1,8 @@
 /** Human text in the form that metrics compare with: counted, fitted and embedded once. */
 import { createFeatures, dimensions } from './features.ts'
+import { GramTable } from './gram-table.ts'
+import { createHashes, hashTokens } from './hashes.ts'
+import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type LanguageModel, fitLanguageModel } from './language-model.ts'
 import { countsOf } from './spectrum.ts'
 import { tailTypes } from './tail-types.ts'
@@ -17,6 +20,8 @@ export type Reference = {
   readonly model: LanguageModel | undefined
   /** Hashed features of its documents with words, in their order. */
   readonly features: readonly Float64Array[]
+  /** What its documents are about; undefined where they are too few. */
+  readonly clusters: HumanClusters | undefined
   /** Sums over the first so many of them; those asked for last are kept. */
   sums(size: number): VectorSums
 }
@@ -32,6 +37,8 @@ export function createReference(documents: readonly string[]): Reference {
   let model: LanguageModel | undefined
   let features: readonly Float64Array[] | undefined
   let sums: VectorSums | undefined
+  let clusters: HumanClusters | undefined
+  let clustered = false
   return {
     documents,
     counts,
@@ -47,6 +54,11 @@ export function createReference(documents: readonly string[]): Reference {
       features ??= documents.flatMap(toVectors())
       return features
     },
+    get clusters() {
+      if (!clustered) clusters = clustersOf(documents, tokens)
+      clustered = true
+      return clusters
+    },
     sums(size) {
       if (sums?.count === size) return sums
       sums = createVectorSums(dimensions)
@@ -54,6 +66,20 @@ export function createReference(documents: readonly string[]): Reference {
       return sums
     }
   }
+}
+
+function clustersOf(
+  documents: readonly string[],
+  tokens: readonly (readonly string[])[]
+): HumanClusters | undefined {
+  const table = new GramTable()
+  const hashes = createHashes()
+  for (const [index, document] of tokens.entries()) {
+    hashTokens(document, hashes)
+    table.add(hashes, index + 1)
+  }
+  const counts = { find: table.find.bind(table), counts: table.counts(), tokens: table.total }
+  return createHumanClusters(documents, counts)
 }
 
 /** The vector of a text as a list of one, or of none. */

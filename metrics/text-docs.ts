@@ -96,5 +96,13 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
   log_ppl_sd: { doc: 'its standard deviation over documents', narrow: 'falls' },
   log_ppl_iqr: { doc: 'its interquartile range', narrow: 'falls' },
   log_ppl_mean_trimmed: { doc: 'mean without values beyond 1.5 IQR', narrow: 'falls' },
-  log_ppl_sd_trimmed: { doc: 'standard deviation without them', narrow: 'falls' }
+  log_ppl_sd_trimmed: { doc: 'standard deviation without them', narrow: 'falls' },
+  cluster_coverage: {
+    doc: 'share of the clusters of the reference (at most 16, of what its documents are about) that some document falls into',
+    narrow: 'falls'
+  },
+  cluster_entropy: {
+    doc: 'entropy of the documents over these clusters / log of their number: 1 when all are written about alike',
+    narrow: 'falls'
+  }
 }

@@ -39,7 +39,9 @@ export const textKeys = [
   'log_ppl_sd',
   'log_ppl_iqr',
   'log_ppl_mean_trimmed',
-  'log_ppl_sd_trimmed'
+  'log_ppl_sd_trimmed',
+  'cluster_coverage',
+  'cluster_entropy'
 ] as const
 
 /** Key of a metric of texts. */

@@ -7,7 +7,7 @@ import { diversityStats, generations, samplesHuman, samplesVerified } from '../s
 import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
 import { type HumanMemory, missingDocuments } from './measure/band.ts'
-import { type Taken, createHumans } from './measure/humans.ts'
+import { type Frozen, type Taken, createHumans } from './measure/humans.ts'
 import { windowValues } from './measure/reference.ts'
 import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
@@ -36,7 +36,7 @@ export const measure = defineProcessor({
     /** By dataset: when the band in force was taken. */
     bands: memory<Taken>(),
     /** By dataset: when the reference was frozen. */
-    references: memory<Taken>()
+    references: memory<Frozen>()
   },
   create: ({ slot, tables, state, now, position, out, emit, reject }) => {
     const fingerprint = createFingerprinter()
@@ -94,7 +94,7 @@ export const measure = defineProcessor({
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
-      const values = windowValues(opened.panel, known.reference, opened.logPerplexities)
+      const values = windowValues(opened.panel, known.reference, opened.beside)
       // A window of another size is compared with nothing.
       const metrics = metricsBeside(values, partial ? undefined : known.band?.spread)
       const human_windows = known.band?.windows.length ?? 0
@@ -128,14 +128,14 @@ export const measure = defineProcessor({
         const text = modelText(record.value)
         if (text === undefined) return emit()
         const hashes = fingerprint(text)
-        const logPerplexity = humans.logPerplexity(value.dataset, hashes.words)
+        const beside = humans.beside(value.dataset, hashes.words)
         const outputs: Output[] = []
         for (const scope of scopesOf(record.input, record.value)) {
           const key = scopeKey(scope)
           const held = state.windows.get(key)
           const { window = 0 } = held ?? {}
           const from = held?.from ?? offset
-          const opened = open.add(key, hashes, offset, logPerplexity)
+          const opened = open.add(key, hashes, offset, beside)
           if (opened.panel.tokens >= budget) {
             outputs.push(...report({ ...scope, window, from }, opened, budget, false))
             state.windows.stage(key, { ...scope, window: window + 1, from: null })
@@ -173,11 +173,11 @@ export const measure = defineProcessor({
         const text = modelText(record.value)
         if (text === undefined) return
         const hashes = fingerprint(text)
-        const logPerplexity = humans.logPerplexity(value.dataset, hashes.words)
+        const beside = humans.beside(value.dataset, hashes.words)
         for (const scope of scopesOf(record.input, record.value)) {
           const key = scopeKey(scope)
           const from = state.windows.get(key)?.from ?? null
-          if (from !== null && offset >= from) open.add(key, hashes, offset, logPerplexity)
+          if (from !== null && offset >= from) open.add(key, hashes, offset, beside)
         }
       },
 

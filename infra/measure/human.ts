@@ -73,7 +73,10 @@ export function createYardstick(
 ): Yardstick {
   const held = reference?.filter(({ split }) => split === undefined || split === 'REFERENCE')
   const seeds = seed?.filter(({ split }) => split === undefined || split === 'SEED').map(({ text }) => text)
-  const vocabulary = held?.filter(({ id }) => referenceHalf(id) === 'vocabulary')
+  // In the order of the shuffle, as in the pipeline: clusters are begun in it.
+  const vocabulary = held
+    ?.filter(({ id }) => referenceHalf(id) === 'vocabulary')
+    .toSorted((a, b) => (shuffleRank(a.id) < shuffleRank(b.id) ? -1 : 1))
   const others = held?.filter(({ id }) => referenceHalf(id) === 'band')
   const fitted = vocabulary && createReference(vocabulary.map(({ text }) => text))
   const measure = createMeasure({

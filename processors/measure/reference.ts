@@ -2,7 +2,8 @@
  * The other half of the human reference: what windows, those of the band as well, are held against word by word. It is frozen
  * when the first band is taken, and stays as it is: values of one dataset can be compared for ever.
  */
-import { besideReference, logPerplexityOf } from '../../metrics/beside-reference.ts'
+import { type DocumentBeside, besideReference, documentBeside } from '../../metrics/beside-reference.ts'
+import type { Clusters } from '../../metrics/clusters.ts'
 import { type HashedReference, createHashedReference } from '../../metrics/hashed-reference.ts'
 import type { Hashes } from '../../metrics/hashes.ts'
 import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/keys.ts'
@@ -45,9 +46,13 @@ export function canFreeze({ frozen, reservoir, budget }: ReferenceMemory): boole
   return frozen === undefined && reservoir.tokens >= budget
 }
 
-/** Freezes it, once and for all. What it is depends on the documents seen, not on their order. */
-export function freeze(memory: ReferenceMemory): void {
-  memory.frozen = createHashedReference(memory.reservoir.documents.map(({ text }) => text))
+/**
+ * Freezes it, once and for all. What it is depends on the documents seen, not on their order.
+ * @param clusters it was frozen with before: a text that was erased since would make others
+ */
+export function freeze(memory: ReferenceMemory, clusters?: Clusters): void {
+  const texts = memory.reservoir.documents.map(({ text }) => text)
+  memory.frozen = createHashedReference(texts, clusters)
   memory.reservoir = createReservoir(0)
 }
 
@@ -55,20 +60,20 @@ const none = Object.fromEntries(
   referenceKeys.map(key => [key, undefinedBecause('no human reference yet')])
 ) as Record<ReferenceKey, Measured>
 
-/** What a document adds to its windows: its log-perplexity, once for all of them; undefined before there is a reference. */
-export function logPerplexityIn(memory: ReferenceMemory | undefined, words: Hashes): number | undefined {
-  return memory?.frozen && logPerplexityOf(words, memory.frozen)
+/** What a document adds to its windows, once for all of them; undefined before there is a reference. */
+export function besideIn(memory: ReferenceMemory | undefined, words: Hashes): DocumentBeside | undefined {
+  return memory?.frozen && documentBeside(words, memory.frozen)
 }
 
 /**
  * Everything a window is measured by: the panel, and what it is beside the reference there is at this moment.
- * @param logPerplexities of its documents; taken again where some are missing, as of a window that began before the reference
+ * @param documents of the window; taken again where some are missing, as of a window that began before the reference
  */
 export function windowValues(
   panel: Panel,
   { frozen }: ReferenceMemory,
-  logPerplexities: readonly number[] = []
+  documents: readonly DocumentBeside[] = []
 ): WindowValues {
-  const known = logPerplexities.length === panel.documents ? logPerplexities : undefined
+  const known = documents.length === panel.documents ? documents : undefined
   return { ...panel.values(), ...(frozen ? besideReference(panel.words, frozen, known) : none) }
 }

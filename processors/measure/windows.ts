@@ -1,4 +1,5 @@
 /** The open windows' panels. A closed window's panel keeps its memory for the next one. */
+import type { DocumentBeside } from '../../metrics/beside-reference.ts'
 import type { Fingerprint } from '../../metrics/fingerprint.ts'
 import { type Panel, createPanel } from '../../metrics/panel.ts'
 
@@ -6,7 +7,7 @@ import { type Panel, createPanel } from '../../metrics/panel.ts'
 export type OpenWindow = {
   readonly panel: Panel
   /** Of its documents that came when there was a reference. */
-  readonly logPerplexities: number[]
+  readonly beside: DocumentBeside[]
   /** Offset after its last document. */
   to: number
 }
@@ -17,7 +18,7 @@ const spares = 8
 /** The open windows of a slot, by scope. */
 export type OpenWindows = {
   /** Adds a document to a scope's window, opening it if need be. */
-  add(scope: string, document: Fingerprint, offset: number, logPerplexity?: number): OpenWindow
+  add(scope: string, document: Fingerprint, offset: number, beside?: DocumentBeside): OpenWindow
   get(scope: string): OpenWindow | undefined
   /** Forgets a scope's window. */
   close(scope: string): void
@@ -34,14 +35,14 @@ export function createOpenWindows(): OpenWindows {
     if (spare.length < spares) spare.push(panel)
   }
   return {
-    add(scope, document, offset, logPerplexity) {
+    add(scope, document, offset, beside) {
       let window = open.get(scope)
       if (window === undefined) {
-        window = { panel: spare.pop() ?? createPanel(), logPerplexities: [], to: 0 }
+        window = { panel: spare.pop() ?? createPanel(), beside: [], to: 0 }
         open.set(scope, window)
       }
       window.panel.add(document)
-      if (logPerplexity !== undefined) window.logPerplexities.push(logPerplexity)
+      if (beside !== undefined) window.beside.push(beside)
       window.to = offset + 1
       return window
     },

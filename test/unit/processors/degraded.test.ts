@@ -146,6 +146,13 @@ describe('degraded text in the windows of measure', () => {
     }
   })
 
+  test('texts of one subject, or of one pattern, are about less than people write about; resampled ones are not', () => {
+    assert.ok(z('one topic', 'cluster_entropy') < -8, `${z('one topic', 'cluster_entropy')}`)
+    assert.ok(z('templates', 'cluster_entropy') < -4, `${z('templates', 'cluster_entropy')}`)
+    for (const kind of ['human', 'g1', 'g3', 'g5'] as const)
+      assert.ok(Math.abs(z(kind, 'cluster_entropy')) < 2, `${kind}: ${z(kind, 'cluster_entropy')}`)
+  })
+
   test('a cold model loses types and mass of the tail: bias of the decoder, not drift', () => {
     assert.ok(z('temperature .5', 'tail_types_kept') < -4)
     assert.ok(z('temperature .5', 'tail_mass') < -3)

@@ -6,7 +6,8 @@ import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { valueOf } from '../../../metrics/result.ts'
 import { measure } from '../../../processors/measure.ts'
-import { keptWindows, referenceHalf } from '../../../processors/reservoir.ts'
+import type { Frozen } from '../../../processors/measure/humans.ts'
+import { keptWindows, referenceHalf, shuffleRank } from '../../../processors/reservoir.ts'
 import type { DiversityStat, Generation, Metric, Sample } from '../../../schemas/types.ts'
 import { type Harness, createHarness, fakeTables } from '../../helpers/context.ts'
 import * as make from '../../helpers/records.ts'
@@ -417,6 +418,7 @@ describe('the reference', () => {
     }
   }
   const window0 = Array.from({ length: 5 }, (_, index) => text(index))
+  const frozen = (harness: Harness) => (harness.state('references') as Record<string, Frozen>)['d']!
   const close = async (harness: Harness) => {
     for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
   }
@@ -430,7 +432,10 @@ describe('the reference', () => {
       await harness.process('human', make.humanSample(`s${id}`, 'of the seed', { provenance }))
     }
     await close(harness)
-    const reference = ids.map((_, index) => text(2000 + index))
+    // In the order of the shuffle: clusters are begun in it.
+    const reference = [...ids.entries()]
+      .toSorted(([, a], [, b]) => (shuffleRank(a) < shuffleRank(b) ? -1 : 1))
+      .map(([index]) => text(2000 + index))
     const plain = measureTexts(window0, { reference })
     const [stat] = models(harness)
     for (const key of referenceKeys) {
@@ -456,7 +461,7 @@ describe('the reference', () => {
     const [first, second] = models(harness).filter(({ source }) => source === '*')
     for (const key of referenceKeys) assert.equal(metric(first, key).value, metric(second, key).value, key)
     assert.notEqual(metric(first, 'log_ppl_mean').human_mean, metric(second, 'log_ppl_mean').human_mean)
-    assert.deepEqual(harness.state('references'), { d: { at: 60 } })
+    assert.equal(frozen(harness).at, 60)
   })
 
   test('that comes after the first band has the band taken again', async () => {
@@ -500,6 +505,8 @@ describe('the reference', () => {
       await close(harness)
       if (more) await feedReference(harness, 20, 40)
       const before = models(harness).length
+      const as = frozen(harness)
+      assert.ok(as.at === 60 && as.clusters)
       for (const offset of erased) harness.erase('human', offset)
       harness.restart()
       await close(harness)
@@ -508,7 +515,7 @@ describe('the reference', () => {
         .filter(({ source }) => source === '*')
       for (const key of referenceKeys)
         assert.notEqual(metric(stat, key).value, null, `${erased.join()}: ${key}`)
-      assert.deepEqual(harness.state('references'), { d: { at: 60 } }, erased.join())
+      assert.deepEqual(frozen(harness), as, erased.join())
       assert.equal(
         stats(harness).filter(({ stage }) => stage === 'human').length,
         8,

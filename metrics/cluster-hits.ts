@@ -1,0 +1,30 @@
+import type { HumanClusters } from './human-clusters.ts'
+import { type Measured, undefinedBecause } from './result.ts'
+import { topicCoverage } from './topic-coverage.ts'
+import { topicEntropy } from './topic-entropy.ts'
+
+/** Documents per cluster of the human reference. */
+export function clusterHits(nearest: Iterable<number>, { count }: Pick<HumanClusters, 'count'>): number[] {
+  const hits = Array.from({ length: count }, () => 0)
+  for (const cluster of nearest) if (cluster >= 0) hits[cluster]! += 1
+  return hits
+}
+
+/**
+ * How widely documents are spread over what people write about: `topicCoverage` and `topicEntropy` over the clusters of the human
+ * reference instead of declared cells. It falls when a source narrows to some subjects, where nobody labels any.
+ *
+ * @param nearest cluster of each document, -1 for one that is about nothing
+ * @param clusters of the reference; undefined where it is too small
+ * @returns undefined without clusters, and without a document that is about anything
+ */
+export function clusterSpread(
+  nearest: Iterable<number>,
+  clusters: Pick<HumanClusters, 'count'> | undefined
+): Record<'cluster_coverage' | 'cluster_entropy', Measured> {
+  const both = (value: Measured) => ({ cluster_coverage: value, cluster_entropy: value })
+  if (!clusters) return both(undefinedBecause('the reference has too few documents for clusters'))
+  const hits = clusterHits(nearest, clusters)
+  if (hits.every(count => count === 0)) return both(undefinedBecause('no document is about anything'))
+  return { cluster_coverage: topicCoverage(hits), cluster_entropy: topicEntropy(hits) }
+}
