@@ -68,6 +68,11 @@ export function documentBeside(
   }
 }
 
+/** The same of every document of a window. */
+export function documentsBeside({ tokens, ends }: Words, reference: HashedReference): DocumentBeside[] {
+  return ends.map((until, index) => documentBeside(tokens, reference, ends[index - 1] ?? 0, until))
+}
+
 /**
  * Compares a window. Complexity: linear in its tokens, whatever the size of the reference. Memory: 12 bytes a token and 4 a
  * type of the reference, shared by all windows.
@@ -78,9 +83,7 @@ export function documentBeside(
 export function besideReference(
   { tokens, ends }: Words,
   reference: HashedReference,
-  documents: readonly DocumentBeside[] = ends.map((until, index) =>
-    documentBeside(tokens, reference, ends[index - 1] ?? 0, until)
-  )
+  documents: readonly DocumentBeside[] = documentsBeside({ tokens, ends }, reference)
 ): Record<ReferenceKey, Measured> {
   number(tokens, reference)
   const values = {

@@ -8,7 +8,7 @@ import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
 import { type HumanMemory, missingDocuments } from './measure/band.ts'
 import { type Frozen, type Taken, createHumans } from './measure/humans.ts'
-import { windowValues } from './measure/reference.ts'
+import { clustersHit, windowValues } from './measure/reference.ts'
 import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
@@ -51,8 +51,7 @@ export const measure = defineProcessor({
       const tokens = fingerprint(text).words.length
       return humans.add(
         dataset,
-        id,
-        { offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) },
+        { id, offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) },
         budget
       )
     }
@@ -94,13 +93,14 @@ export const measure = defineProcessor({
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
-      const values = windowValues(opened.panel, known.reference, opened.beside)
+      const { values, nearest } = windowValues(opened.panel, known.reference, opened.beside)
+      const clusters = clustersHit(nearest, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
       const metrics = metricsBeside(values, partial ? undefined : known.band?.spread)
       const human_windows = known.band?.windows.length ?? 0
       const human_missing = missingDocuments(known, tokens / Math.max(documents, 1))
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
-      const band = { partial, metrics, human_windows, human_missing }
+      const band = { partial, metrics, clusters, human_windows, human_missing }
       const stat = statOf({ scope, ...ending, ...where, ...band, created_at: now() })
       return [...ofHumans, out('stats', statKey(scope, ending.window), stat)]
     }

@@ -12,6 +12,7 @@ export const minimumWindows = 5
 
 /** A human document in memory. */
 export type HumanDocument<Text extends string = ReferenceText> = {
+  readonly id: string
   readonly offset: number
   readonly topic: string
   readonly text: Text

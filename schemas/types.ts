@@ -85,6 +85,14 @@ export type Metric = {
   z: number | null
 }
 
+/** Documents of a window that fall into one cluster of the human reference */
+export type ClusterHits = {
+  /** How many. */
+  documents: number
+  /** Sample ids of up to three of them; human windows only. */
+  examples: string[]
+}
+
 /** One metric panel of one window. */
 export type DiversityStat = {
   /** dataset/run/stage/generation/source. */
@@ -123,6 +131,8 @@ export type DiversityStat = {
   tokenizer: string
   /** The panel. */
   metrics: Metric[]
+  /** By cluster of the human reference, in their order; empty before there are any. */
+  clusters: ClusterHits[]
   /** Number of human windows the band was taken from. */
   human_windows: number
   /** Reference documents missing for a band; 0 when there is one. */

@@ -62,6 +62,11 @@ FROM coverage WHERE run != '' ORDER BY under_covered DESC, hits LIMIT 5`
     sql: `SELECT topic, human, round(human_share, 3) AS human_share, verified, round(verified_share, 3) AS share, round(ratio, 2) AS ratio, thin
 FROM coverage_gaps ORDER BY ratio, human DESC, topic LIMIT 5`
   },
+  cluster_gaps: {
+    about: 'And where texts carry no labels: which subjects of human text are thin, with examples to read?',
+    sql: `SELECT source, cluster, human, round(human_share, 3) AS human_share, written, round(written_share, 3) AS share, round(ratio, 2) AS ratio, thin
+FROM cluster_gaps WHERE stage = 'accepted' ORDER BY ratio, source, cluster LIMIT 5`
+  },
   generation_trends: {
     about: 'Where is each metric heading from one generation to the next?',
     sql: `SELECT metric, generation, windows, round(mean, 3) AS mean, round(z, 1) AS z, round(slope, 4) AS slope, round(slope_z, 2) AS slope_z

@@ -18,5 +18,6 @@ export const views = [
   'diversity',
   'generation_trends',
   'diagnosis',
-  'coverage_gaps'
+  'coverage_gaps',
+  'cluster_gaps'
 ] as const

@@ -208,6 +208,15 @@ FROM coverage WHERE ${inDatasets} AND ${inRuns} AND under_covered ORDER BY verif
 FROM coverage_gaps WHERE ${inDatasets} AND ${inRuns} AND thin ORDER BY ratio, human DESC`
       },
       {
+        title: 'Subjects people write about and models do not',
+        description:
+          'Clusters of human text that models write about less than half as often: where texts carry no labels.',
+        type: 'table',
+        size: [12, 10],
+        sql: `SELECT run, source, cluster, human, round(human_share, 3) AS human_share, written, round(ratio, 2) AS ratio, examples
+FROM cluster_gaps WHERE ${inDatasets} AND ${inRuns} AND stage = 'accepted' AND thin ORDER BY ratio, human DESC`
+      },
+      {
         title: 'Human text that models may have written',
         description: 'Share of a source that stood in synthetic samples before it was admitted.',
         type: 'table',

@@ -64,6 +64,7 @@ const notCompared: readonly TextKey[] = ['documents', 'tokens', ...ratios.map(({
 /** Texts in the order windows are cut in: shuffled by their ids, every topic spread evenly. */
 function shuffledTexts(texts: readonly Text[]): { text: string; tokens: number }[] {
   const documents = texts.map(({ text, id, topic }, offset) => ({
+    id,
     offset,
     topic,
     text,

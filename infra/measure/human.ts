@@ -85,6 +85,7 @@ export function createYardstick(
     ...(selfBleuSample !== undefined && { selfBleuSample })
   })
   const documents = (others ?? []).map(({ text, id, topic }, offset) => ({
+    id,
     offset,
     topic,
     text,

@@ -3,6 +3,7 @@ import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { valueOf } from '../../metrics/result.ts'
+import type { ClusterHits } from '../../schemas/types.ts'
 import {
   type HumanDocument,
   type Reservoir,
@@ -15,6 +16,7 @@ import {
   type ReferenceMemory,
   type WindowValues,
   canFreeze,
+  clustersHit,
   createReferenceMemory,
   windowValues
 } from './reference.ts'
@@ -32,6 +34,7 @@ export type HumanWindow = {
   readonly documents: number
   readonly tokens: number
   readonly values: WindowValues
+  readonly clusters: ClusterHits[]
 }
 
 /** What model windows are compared with. */
@@ -81,14 +84,19 @@ export function takeBand(memory: HumanMemory, panel: Panel): Band {
   const windows: HumanWindow[] = []
   let from = Infinity
   let to = 0
-  for (const { text, offset } of stratified(memory.reservoir.documents)) {
+  let ids: string[] = []
+  for (const { id, text, offset } of stratified(memory.reservoir.documents)) {
     panel.add(text)
+    ids.push(id)
     from = Math.min(from, offset)
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
     const { documents, tokens } = panel
-    windows.push({ from, to, documents, tokens, values: windowValues(panel, memory.reference) })
+    const { values, nearest } = windowValues(panel, memory.reference)
+    const clusters = clustersHit(nearest, memory.reference.frozen?.clusters, ids)
+    windows.push({ from, to, documents, tokens, values, clusters })
     panel.clear()
+    ids = []
     from = Infinity
     to = 0
   }

@@ -42,7 +42,7 @@ export type Humans = {
   /** What a text is beside a dataset's reference; undefined before there is one. */
   beside(dataset: string, words: Hashes): DocumentBeside | undefined
   /** Takes a document of the reference split in, into the half it belongs to. */
-  add(dataset: string, id: string, document: HumanDocument, budget: number): HumanMemory
+  add(dataset: string, document: HumanDocument, budget: number): HumanMemory
   /**
    * Takes the band again if it is out of date, the first one beside a reference that is frozen now; its windows, or none.
    * @param at offset behind the last human text that was read
@@ -75,9 +75,9 @@ export function createHumans(
 
     beside: (dataset, words) => besideIn(memories.get(dataset)?.reference, words),
 
-    add(dataset, id, document, budget) {
+    add(dataset, document, budget) {
       const known = of(dataset, budget)
-      if (referenceHalf(id) === 'band') remember(known, document)
+      if (referenceHalf(document.id) === 'band') remember(known, document)
       else rememberReference(known.reference, document)
       return known
     },

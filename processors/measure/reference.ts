@@ -2,13 +2,20 @@
  * The other half of the human reference: what windows, those of the band as well, are held against word by word. It is frozen
  * when the first band is taken, and stays as it is: values of one dataset can be compared for ever.
  */
-import { type DocumentBeside, besideReference, documentBeside } from '../../metrics/beside-reference.ts'
+import {
+  type DocumentBeside,
+  besideReference,
+  documentBeside,
+  documentsBeside
+} from '../../metrics/beside-reference.ts'
+import { clusterHits } from '../../metrics/cluster-hits.ts'
 import type { Clusters } from '../../metrics/clusters.ts'
 import { type HashedReference, createHashedReference } from '../../metrics/hashed-reference.ts'
 import type { Hashes } from '../../metrics/hashes.ts'
 import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/keys.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type Measured, undefinedBecause } from '../../metrics/result.ts'
+import type { ClusterHits } from '../../schemas/types.ts'
 import { type HumanDocument, type Reservoir, createReservoir } from '../reservoir.ts'
 
 /** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token, and looking words
@@ -65,6 +72,32 @@ export function besideIn(memory: ReferenceMemory | undefined, words: Hashes): Do
   return memory?.frozen && documentBeside(words, memory.frozen)
 }
 
+/** What a window is. */
+type Window = {
+  readonly values: WindowValues
+  /** The human cluster of each of its documents; empty before there is a reference. */
+  readonly nearest: readonly number[]
+}
+
+/** Documents named as examples of a cluster at most. */
+const mostExamples = 3
+
+/**
+ * Documents per human cluster, for the record of a window.
+ * @param ids of the documents, where they are to be named
+ */
+export function clustersHit(
+  nearest: readonly number[],
+  clusters: Pick<Clusters, 'count'> | undefined,
+  ids: readonly string[] = []
+): ClusterHits[] {
+  if (!clusters || nearest.length === 0) return []
+  return clusterHits(nearest, clusters).map((documents, cluster) => ({
+    documents,
+    examples: ids.filter((_, at) => nearest[at] === cluster).slice(0, mostExamples)
+  }))
+}
+
 /**
  * Everything a window is measured by: the panel, and what it is beside the reference there is at this moment.
  * @param documents of the window; taken again where some are missing, as of a window that began before the reference
@@ -73,7 +106,11 @@ export function windowValues(
   panel: Panel,
   { frozen }: ReferenceMemory,
   documents: readonly DocumentBeside[] = []
-): WindowValues {
-  const known = documents.length === panel.documents ? documents : undefined
-  return { ...panel.values(), ...(frozen ? besideReference(panel.words, frozen, known) : none) }
+): Window {
+  if (!frozen) return { values: { ...panel.values(), ...none }, nearest: [] }
+  const known = documents.length === panel.documents ? documents : documentsBeside(panel.words, frozen)
+  return {
+    values: { ...panel.values(), ...besideReference(panel.words, frozen, known) },
+    nearest: known.map(({ cluster }) => cluster)
+  }
 }

@@ -1,5 +1,6 @@
 /** Tables of what was measured, decided and configured. */
 import type {
+  ClusterHits,
   Control,
   Dataset,
   DiversityStat,
@@ -14,6 +15,10 @@ import type { SinkRecord } from '../sink.ts'
 import { json, real, shape, text, texts, whole, wholeOrNull } from './columns.ts'
 
 type Measured = { readonly stat: DiversityStat; readonly metric: Metric; readonly index: number }
+
+/** Hits are of a window, and stand in the row of the metric that is made of them. */
+const hitsBeside = (stat: DiversityStat, { name }: Metric): readonly ClusterHits[] =>
+  name === 'cluster_entropy' ? stat.clusters : []
 
 export const stats = shape<DiversityStat, Measured>(
   'stats',
@@ -44,7 +49,12 @@ export const stats = shape<DiversityStat, Measured>(
     ['undefined', ({ metric }) => text(metric.undefined)],
     ['human_mean', ({ metric }) => real(metric.human_mean)],
     ['human_sd', ({ metric }) => real(metric.human_sd)],
-    ['z', ({ metric }) => real(metric.z)]
+    ['z', ({ metric }) => real(metric.z)],
+    ['cluster_documents', ({ stat, metric }) => hitsBeside(stat, metric).map(hit => whole(hit.documents))],
+    [
+      'cluster_examples',
+      ({ stat, metric }) => hitsBeside(stat, metric).map(hit => text(hit.examples.join(',')))
+    ]
   ],
   stat => stat.metrics.map((metric, index) => ({ stat, metric, index }))
 )

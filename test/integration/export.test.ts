@@ -75,6 +75,7 @@ const window = (run: string, source: string, created_at: number): DiversityStat 
   budget: 500,
   partial: false,
   tokenizer: 'words-1',
+  clusters: [],
   human_windows: 6,
   human_missing: 0,
   created_at,

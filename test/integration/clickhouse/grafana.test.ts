@@ -43,7 +43,12 @@ const ask = async (sql: string): Promise<Record<string, unknown>[]> => {
 
 let windows = 0
 /** A window of accepted text whose metrics lie so far from human text. */
-const window = (run: string, source: string, zs: Readonly<Record<string, number>>): DiversityStat => ({
+const window = (
+  run: string,
+  source: string,
+  zs: Readonly<Record<string, number>>,
+  more: Partial<DiversityStat> = {}
+): DiversityStat => ({
   scope: `d/${run}/accepted/1/${source}`,
   dataset: 'd',
   run,
@@ -61,13 +66,20 @@ const window = (run: string, source: string, zs: Readonly<Record<string, number>
   budget: 20_000,
   partial: false,
   tokenizer: 'words-1',
+  clusters: [],
   human_windows: 10,
   human_missing: 0,
   created_at: 0,
   metrics: Object.entries({ types: 0, heaps_beta: 0, missing_mass: 0, length_mean: 0, ...zs }).map(
     ([name, z]) => ({ name, value: 10 + z, undefined: '', human_mean: 10, human_sd: 1, z })
-  )
+  ),
+  ...more
 })
+
+const ofPeople = { scope: 'd//human//*', stage: 'human', window: 0, human_windows: 1 } as const
+/** Documents per cluster of human text. */
+const hits = (...documents: number[]): DiversityStat['clusters'] =>
+  documents.map(count => ({ documents: count, examples: ['h0', 'h1'] }))
 
 const answers = (run: string, count: number, fields: Partial<Generation> = {}): Generation[] =>
   Array.from({ length: count }, (_, index) =>
@@ -132,7 +144,8 @@ before(async () => {
   await stored('training', rows)
   const quiet = { tail_types_kept: -0.5, tail_mass: 0.3, mean_cosine: 0.4, self_repetition_4: 1 }
   await stored('diversity.stats', [
-    window('r', '*', { ...quiet, distinct_2_inter: 0.1 }),
+    window('', '*', { cluster_entropy: 0 }, { ...ofPeople, clusters: hits(20, 20) }),
+    window('r', '*', { ...quiet, distinct_2_inter: 0.1, cluster_entropy: 0 }, { clusters: hits(38, 2) }),
     window('r', 'alpha', quiet),
     // Two generations make a line.
     { ...window('r', 'alpha', quiet), generation: 2 },

@@ -58,6 +58,7 @@ const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>
   budget: 20_000,
   partial: false,
   tokenizer: 'words-1',
+  clusters: [],
   human_windows: 10,
   human_missing: 0,
   created_at: 0,
@@ -181,6 +182,64 @@ test('gaps are what people write about and models do not, with texts to look at'
     ),
     ['t1', 't2', 't4'].map(topic => ({ topic, verified: 0, verified_share: null, ratio: null, thin: false }))
   )
+})
+
+test('clusters of human text are held against those of models, and thin ones named with examples', async () => {
+  const hit = (documents: number, ...examples: string[]) => ({ documents, examples })
+  const one = (about: Partial<DiversityStat>): DiversityStat =>
+    window({ dataset: 'c', run: 'c', scope: `c/${about.stage}/${about.source}`, ...about }, [
+      { name: 'types' },
+      { name: 'cluster_entropy' }
+    ])
+  const human = { run: '', stage: 'human', source: '*', human_windows: 2 } as const
+  const rows = [
+    // A band that was taken again has fewer windows: those of the old one count no more.
+    one({ ...human, window: 0, human_windows: 3, clusters: [hit(9, 'old'), hit(9), hit(9)] }),
+    one({ ...human, window: 2, human_windows: 3, clusters: [hit(9), hit(9), hit(9)] }),
+    one({ ...human, window: 0, clusters: [hit(10, 'a', 'b'), hit(4), hit(0)] }),
+    one({ ...human, window: 1, clusters: [hit(10, 'c', 'd'), hit(6, 'e'), hit(10, 'f')] }),
+    one({ stage: 'accepted', source: '*', window: 0, clusters: [hit(30), hit(3), hit(7)] }),
+    one({ stage: 'accepted', source: '*', window: 1, partial: true, clusters: [hit(30), hit(2), hit(8)] }),
+    // Before the reference was frozen there were none.
+    one({ stage: 'accepted', source: '*', window: 2, clusters: [] }),
+    // Ten of forty documents would be as many as people write: with fewer nothing is thin.
+    one({ stage: 'raw', source: 'beta', window: 0, clusters: [hit(39), hit(0), hit(0)] }),
+    one({ stage: 'raw', source: 'gamma', window: 0, clusters: [hit(0), hit(0), hit(0)] })
+  ]
+  await writer.write(chunkOf('diversity.stats', 0, 5000, rows))
+  const found = await warehouse.rows<Record<string, unknown>>(
+    `SELECT stage, source, cluster, human, human_share, written, written_share, ratio, thin, examples FROM cluster_gaps
+     WHERE dataset = 'c' ORDER BY stage, source, cluster`
+  )
+  const shares = [0.5, 0.25, 0.25]
+  const row = (
+    stage: string,
+    source: string,
+    cluster: number,
+    written: number,
+    all: number,
+    thin: boolean
+  ) => ({
+    stage,
+    source,
+    cluster,
+    human: 40 * shares[cluster]!,
+    human_share: shares[cluster]!,
+    written,
+    written_share: all === 0 ? null : written / all,
+    ratio: all === 0 ? null : written / all / shares[cluster]!,
+    thin,
+    examples: [['a', 'b', 'c'], ['e'], ['f']][cluster]
+  })
+  assert.deepEqual(found, [
+    row('accepted', '*', 0, 60, 80, false),
+    row('accepted', '*', 1, 5, 80, true),
+    row('accepted', '*', 2, 15, 80, false),
+    row('raw', 'beta', 0, 39, 39, false),
+    row('raw', 'beta', 1, 0, 39, false),
+    row('raw', 'beta', 2, 0, 39, false),
+    ...[0, 1, 2].map(cluster => row('raw', 'gamma', cluster, 0, 0, false))
+  ])
 })
 
 test('trends lay a line through the means of the generations', async () => {

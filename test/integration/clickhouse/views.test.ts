@@ -160,6 +160,7 @@ const stat = (fields: Partial<DiversityStat>): DiversityStat => ({
       z: Number.NaN
     }
   ],
+  clusters: [],
   human_windows: 10,
   human_missing: 0,
   created_at: firstDay,

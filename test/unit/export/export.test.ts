@@ -224,6 +224,7 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
     budget: 5000,
     partial: false,
     tokenizer: 'words-1',
+    clusters: [],
     human_windows: 6,
     human_missing: 0,
     created_at: 1,

@@ -165,6 +165,7 @@ describe('windows', () => {
         partial: false,
         tokenizer: 'words-1',
         metrics: [],
+        clusters: [],
         human_windows: 0,
         // Five windows of 100 tokens at 20 tokens a document, and half of the split is not for the band.
         human_missing: 50,
@@ -448,6 +449,22 @@ describe('the reference', () => {
       assert.ok(Math.abs(one.human_mean! - mean) < 1e-9 && one.human_sd! > 0, key)
       assert.ok(Math.abs(one.z! - (one.value! - mean) / one.human_sd!) < 1e-9, key)
     }
+    // Of the documents in each cluster those of people are named.
+    const band = new Set(bandIds(40))
+    const named: string[] = []
+    const { length } = stat!.clusters
+    assert.ok(length === 3 || length === 4, 'one for ten texts that are about anything')
+    for (const { stage, documents, clusters } of stats(harness)) {
+      assert.equal(clusters.length, length)
+      const hit = clusters.reduce((sum, one) => sum + one.documents, 0)
+      assert.ok(hit <= documents && hit > documents / 2, 'all but those about nothing')
+      for (const { documents: hits, examples } of clusters) {
+        assert.equal(examples.length, stage === 'human' ? Math.min(3, hits) : 0)
+        named.push(...examples)
+      }
+    }
+    assert.ok(named.length >= 8 && named.every(id => band.has(id)))
+    assert.equal(new Set(named).size, named.length, 'each in one cluster of one window')
   })
 
   test('stays as it was when the first band was taken', async () => {

@@ -47,7 +47,7 @@ export function wrongUses(
   const kept: SeedDocument = { ...document, text: audit }
   // @ts-expect-error -- an offline model is fitted on seed text
   createOffline({ read: async () => [{ ...document, text: reference }], log: silentLog })
-  const place = { offset: 0, topic: 't', tokens: 1, rank: '' }
+  const place = { id: 'r', offset: 0, topic: 't', tokens: 1, rank: '' }
   // @ts-expect-error -- metrics compare with nothing a generator has seen
   remember(memory, { ...place, text: make.seedText('x') })
   // @ts-expect-error -- nor with what is kept for thresholds
