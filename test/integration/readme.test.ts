@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { corpusLines } from '../../infra/demo/demo.ts'
 import { bareEnvironment } from '../helpers/cli.ts'
+import { until } from '../helpers/until.ts'
 
 const root = join(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -115,6 +116,11 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
     [/retract/, /1 named[^]*nothing was written/]
   ]
   for (const command of commands) {
+    if (command.endsWith(' metrics'))
+      await until(
+        'a window to be closed',
+        async () => !(await shell(command)).output.startsWith('no windows')
+      )
     const { code, output } = await shell(command, { interrupted: command.includes('--follow') })
     t.diagnostic(`${command} → ${code}`)
     assert.equal(code, 0, `${command}\n${output}`)
