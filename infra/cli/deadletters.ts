@@ -5,9 +5,10 @@ import type { Deployment } from '../deployment.ts'
 import { openTransactional, type TransactionalProducer, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import type { OutRecord, RawRecord } from '../kafka/record.ts'
+import { inTurn } from '../kafka/turn.ts'
 import { deadLetterHeaders, givingBack, noticeOf, positionOf, resurrected } from '../runner/deadletter.ts'
 import { allTopics } from '../processors.ts'
-import { countOf, withDeployment } from './context.ts'
+import { commandLog, countOf, withDeployment } from './context.ts'
 import { note, print, printJson, table } from './output.ts'
 
 /** A dead letter as it is listed. */
@@ -137,10 +138,10 @@ async function giveBack(
  * however often and by however many it is asked for; when it is buried again, that is a dead letter of its own.
  */
 export async function replay(options: { reason?: string; offset?: string; json?: boolean }): Promise<void> {
-  const replayed = await withDeployment(async deployment => {
+  const give = async (deployment: Deployment): Promise<{ replayed: number; already: number }> => {
     const { kafka, config, admin } = deployment
     const known = new Set(allTopics.map(topic => topic.name))
-    // Whoever opens it last is alone: only then is it certain what was given back.
+    // Whoever opens it last is alone, though the turn of the one before was lost: only then is it certain what was given back.
     const producer = await openTransactional(kafka, config, 'replay', transactionMs)
     try {
       await admin.settled([deadLetters.name])
@@ -172,7 +173,12 @@ export async function replay(options: { reason?: string; offset?: string; json?:
     } finally {
       await producer.close()
     }
-  })
+  }
+  const waiting = (): void =>
+    note('somebody else gives dead letters back, or was killed over it a moment ago: waiting for the turn')
+  const replayed = await withDeployment(deployment =>
+    inTurn(deployment, commandLog(), 'replay', () => give(deployment), waiting)
+  )
   if (options.json) return printJson(replayed)
   print(
     `${replayed.replayed} given back to the processors that buried them, ${replayed.already} were given back before`

@@ -6,23 +6,24 @@ import type { Deployment } from '../deployment.ts'
 import { createGroupConsumer } from './consumer.ts'
 
 /** Any topic of one partition: nothing is read of it. */
-const token = retractions.name
+const token = retractions
 
 /**
  * Waits for the turn and does some work. Whoever comes later waits until it is over, or until the process that has the turn has
  * been dead for the length of a session.
  * @param name of the group, which is also who is named in the errors
  * @param waiting called once, when somebody else has the turn
- * @throws EverseedError FENCED when the turn was lost while the work was under way: somebody else may have it; KAFKA_REFUSED,
- *   KAFKA_UNREACHABLE; what the work throws
+ * @throws EverseedError FENCED when the turn was lost while the work was under way: somebody else may have it; TOPIC_MISSING,
+ *   KAFKA_REFUSED, KAFKA_UNREACHABLE; what the work throws
  */
 export async function inTurn<Result>(
-  { kafka, config }: Deployment,
+  { kafka, config, admin }: Deployment,
   log: Log,
   name: string,
   work: () => Promise<Result>,
   waiting: () => void = () => {}
 ): Promise<Result> {
+  await admin.requireTopics([token])
   const turn = Promise.withResolvers<void>()
   const lost = Promise.withResolvers<never>()
   lost.promise.catch(() => {})
@@ -32,7 +33,7 @@ export async function inTurn<Result>(
     kafka,
     config,
     log,
-    { group: name, topics: [token] },
+    { group: name, topics: [token.name] },
     {
       assigned(slots) {
         if (slots.length > 0) {
