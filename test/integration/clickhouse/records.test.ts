@@ -14,6 +14,13 @@ import * as make from '../../helpers/records.ts'
 
 const engine = await startEngine({ after })
 
+/** A window as any record, of which hits in clusters are kept: those stand in the row of their metric. */
+function named(value: unknown): unknown {
+  const { metrics: [first, ...others] = [] } = value as Partial<DiversityStat>
+  if (!first || !('clusters' in (value as object))) return value
+  return { ...(value as DiversityStat), metrics: [{ ...first, name: 'cluster_entropy' }, ...others] }
+}
+
 test('any record of any topic is stored, and views answer over it', async () => {
   const warehouse = engine.warehouse()
   await migrate(warehouse, silentLog)
@@ -29,7 +36,7 @@ test('any record of any topic is stored, and views answer over it', async () => 
   const replies: string[] = []
   for (const topic of Object.values(store.inputs)) {
     const any = topic.record === null ? fc.constant<unknown>(Buffer.from('x')) : anyRecord(topic.record)
-    const values = fc.sample(any, { numRuns: 150, seed: 1 })
+    const values = fc.sample(any, { numRuns: 150, seed: 1 }).map(named)
     await writer.write(chunkOf(topic.name, 0, 0, values))
     const rows =
       topic.name === 'diversity.stats'
@@ -54,6 +61,18 @@ test('any record of any topic is stored, and views answer over it', async () => 
     make.generation(`g-${model_id}`, text, { provenance: make.provenance({ model_id }) })
   )
   await writer.write(chunkOf('generations', 0, 150, answers))
+  // Nor are arbitrary windows both of people and of models.
+  const windowed = anyRecord('DiversityStat').filter(one => named(one) !== one)
+  const [any] = fc.sample(windowed, { numRuns: 1, seed: 2 })
+  const windows = (['human', 'raw'] as const).map(stage => ({
+    ...(named(any) as DiversityStat),
+    stage,
+    scope: stage,
+    window: 0,
+    human_windows: 1,
+    clusters: [{ documents: 1, examples: ['h'] }]
+  }))
+  await writer.write(chunkOf('diversity.stats', 0, 150, windows))
   for (const view of views) assert.ok((await warehouse.rows(`SELECT * FROM ${view}`)).length > 0, view)
 })
 
