@@ -24,6 +24,8 @@ import { ngramKernel, ngramKernelId } from './ngram-kernel.ts'
 import { novelTypeShare } from './novel-type-share.ts'
 import { type Occurrences, occurrencesOf } from './occurrences.ts'
 import { createPanel } from './panel.ts'
+import { type Tagger, posCompressionRatio } from './pos-compression-ratio.ts'
+import { posPatterns } from './pos-patterns.ts'
 import { type Reference, createReference, toVectors } from './reference.ts'
 import { type Measured, measured, undefinedBecause, valueOf } from './result.ts'
 import { rougeL, rougeTokens } from './rouge-l.ts'
@@ -33,6 +35,7 @@ import { countsOf, spectrumOf, totalOf } from './spectrum.ts'
 import { symmetricEigenvalues } from './eigenvalues.ts'
 import { tailMass } from './tail-mass.ts'
 import { tailTypesKept } from './tail-types-kept.ts'
+import { templateRate } from './template-rate.ts'
 import { type TextKey, textKeys } from './text-keys.ts'
 import { tokenWindows } from './token-windows.ts'
 import { tokenizers, words } from './tokenize.ts'
@@ -50,6 +53,8 @@ export type TextOptions = {
   readonly seed?: readonly string[]
   /** Human texts that are neither, for windows of as many tokens: what the ratios divide by. */
   readonly band?: readonly string[]
+  /** What tells parts of speech; absent: those metrics have no value. */
+  readonly tagger?: Tagger
   /** Documents self-BLEU takes, from the first. */
   readonly selfBleuSample?: number
   /** Documents ROUGE-L takes. */
@@ -68,6 +73,8 @@ export type TextMetrics = {
   readonly kernel: string
   /** Of the Fréchet distance. */
   readonly features: string
+  /** Of the parts of speech, where they were asked for. */
+  readonly tagger?: string
   readonly metrics: Partial<Record<TextKey, number>>
   readonly undefined: Partial<Record<TextKey, string>>
 }
@@ -91,13 +98,17 @@ export function measureTexts(texts: readonly string[], options: TextOptions = {}
  * @throws RangeError when a sample is not a positive integer
  */
 export function createMeasure(options: TextOptions = {}): (texts: readonly string[]) => TextMetrics {
-  const { reference, seed, band, selfBleuSample = 200, rougeSample = 100, kernelSample = 200 } = options
+  const { reference, seed, band, tagger } = options
+  const { selfBleuSample = 200, rougeSample = 100, kernelSample = 200 } = options
   for (const size of [selfBleuSample, rougeSample, kernelSample]) {
     if (!Number.isInteger(size) || size < 1)
       throw new RangeError(`a sample of ${size} is not a positive integer`)
   }
   const human = reference && ('counts' in reference ? reference : createReference(reference))
   const others: Others = { human, seed: seed && new Set(seed.flatMap(words)), band: band?.map(words) }
+  let patterns: readonly string[] | undefined
+  const patternsOf = ({ documents }: Reference, { tags }: Tagger): readonly string[] =>
+    (patterns ??= posPatterns(documents.map(tags)))
   return texts => {
     const lexicon = createLexicon()
     const perplexities: number[] = []
@@ -127,7 +138,8 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       ...comparison(lexicon.counts(), others),
       frechet_distance: frechet(texts, human),
       ...perplexity(perplexities, human),
-      ...(human ? clusterSpread(nearest, human.clusters) : noClusters)
+      ...(human ? clusterSpread(nearest, human.clusters) : noClusters),
+      ...(tagger ? speech(texts.map(tagger.tags), human && patternsOf(human, tagger)) : noSpeech)
     }
     const metrics: Partial<Record<TextKey, number>> = {}
     const missing: Partial<Record<TextKey, string>> = {}
@@ -136,7 +148,7 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       if ('value' in result) metrics[key] = result.value
       else missing[key] = result.undefined
     }
-    return { ...madeWith, metrics, undefined: missing }
+    return { ...madeWith, ...(tagger && { tagger: tagger.id }), metrics, undefined: missing }
   }
 }
 
@@ -183,6 +195,10 @@ function lexical(lexicon: Lexicon, human: Reference | undefined) {
 }
 
 const noReference = 'no reference texts'
+const noSpeech = {
+  pos_compression_ratio: undefinedBecause('parts of speech were not asked for'),
+  pos_template_rate: undefinedBecause('parts of speech were not asked for')
+} as const
 const noClusters = {
   cluster_coverage: undefinedBecause(noReference),
   cluster_entropy: undefinedBecause(noReference)
@@ -264,6 +280,14 @@ function frechet(texts: readonly string[], human: Reference | undefined): Measur
     for (const vector of vectorsOf(text)) addVector(sums, vector)
   }
   return frechetDistance(sums, human.sums(sums.count))
+}
+
+/** How alike sentences are built, whatever words they use. */
+function speech(tags: readonly (readonly string[])[], patterns: readonly string[] | undefined) {
+  return {
+    pos_compression_ratio: posCompressionRatio(tags),
+    pos_template_rate: patterns ? templateRate(tags, patterns) : undefinedBecause(noReference)
+  }
 }
 
 /** How probable the documents are under the model of the human texts. */

@@ -104,5 +104,13 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
   cluster_entropy: {
     doc: 'entropy of the documents over these clusters / log of their number: 1 when all are written about alike',
     narrow: 'falls'
+  },
+  pos_compression_ratio: {
+    doc: 'the compression ratio of part-of-speech tags in the place of words; with `--pos`',
+    narrow: 'rises'
+  },
+  pos_template_rate: {
+    doc: 'share of documents with one of the 100 most frequent human patterns of 5 tags; with `--pos`',
+    narrow: 'rises'
   }
 }

@@ -41,7 +41,9 @@ export const textKeys = [
   'log_ppl_mean_trimmed',
   'log_ppl_sd_trimmed',
   'cluster_coverage',
-  'cluster_entropy'
+  'cluster_entropy',
+  'pos_compression_ratio',
+  'pos_template_rate'
 ] as const
 
 /** Key of a metric of texts. */

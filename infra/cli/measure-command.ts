@@ -40,6 +40,7 @@ export function addMeasure(program: Command): void {
     )
     .option('--window <tokens>', 'also measure windows of so many tokens, and compare at that size')
     .option('--self-bleu-sample <count>', 'documents self-BLEU takes, from the first (200)')
+    .option('--pos', 'also parts of speech: how alike sentences are built (English)')
     .option('--plot <file>', 'write a chart, .svg or .html')
     .addOption(new Option('--json', 'print JSON'))
     .addHelpText('after', () => measureHelp)

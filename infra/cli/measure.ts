@@ -17,6 +17,7 @@ export type Options = {
   split?: Cut
   window?: string
   selfBleuSample?: string
+  pos?: boolean
   plot?: string
   json?: boolean
 }
@@ -52,7 +53,7 @@ function steps(): Required<Pick<FileOptions, 'progress' | 'bad'>> & { stop: () =
 
 /** The options, checked. */
 function checked(file: string, other: string | undefined, options: Options): FileOptions {
-  const { reference, seed, by, field, split, plot } = options
+  const { reference, seed, by, field, split, pos, plot } = options
   const wrong = (words: string): EverseedError => new EverseedError('CONFIG_INVALID', words)
   if (other !== undefined && (by !== undefined || plot !== undefined))
     throw wrong(`--${by === undefined ? 'plot' : 'by'} goes with one file, and compares nothing`)
@@ -68,6 +69,7 @@ function checked(file: string, other: string | undefined, options: Options): Fil
     by,
     field,
     split,
+    pos,
     window: count('--window', options.window),
     selfBleuSample: count('--self-bleu-sample', options.selfBleuSample)
   }

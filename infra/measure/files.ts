@@ -24,6 +24,8 @@ export type FileOptions = {
   readonly window?: number | undefined
   /** Documents self-BLEU takes, from the first. */
   readonly selfBleuSample?: number | undefined
+  /** Whether parts of speech are told too, by a tagger of English. */
+  readonly pos?: boolean | undefined
   /** Is told of every row that is left out. */
   readonly bad?: ((place: string, problem: string) => void) | undefined
   /** Is told what is being done, how much of it is done, and of how much where that is known. */
@@ -48,7 +50,7 @@ export type Opened = { readonly sets: readonly Read[]; readonly measuring: Measu
  * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when a file holds no text
  */
 export async function openSets(paths: readonly string[], options: FileOptions): Promise<Opened> {
-  const { by, field, split, window, selfBleuSample, bad, progress } = options
+  const { by, field, split, window, selfBleuSample, pos, bad, progress } = options
   const read = async (path: string, lenient: boolean): Promise<Read> => {
     const size = await sizeOf(path)
     const told = (bytes: number): void => progress?.(`reading ${path}, bytes`, bytes, size)
@@ -58,7 +60,8 @@ export async function openSets(paths: readonly string[], options: FileOptions): 
   for (const path of paths) sets.push(await read(path, false))
   const human = options.reference === undefined ? undefined : await read(options.reference, true)
   const seed = options.seed === undefined ? undefined : await read(options.seed, true)
-  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample })
+  const tagger = pos === true ? (await import('./tagger.ts')).createTagger() : undefined
+  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger })
   return { sets, measuring: { yardstick, window, progress } }
 }
 

@@ -5,6 +5,7 @@
  */
 import { type TextMetrics, createMeasure } from '../../metrics/measure-texts.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
+import type { Tagger } from '../../metrics/pos-compression-ratio.ts'
 import { type Reference, createReference } from '../../metrics/reference.ts'
 import { valueOf } from '../../metrics/result.ts'
 import { type TextKey, textKeys } from '../../metrics/text-keys.ts'
@@ -58,7 +59,7 @@ export type Yardstick = {
 }
 
 /** Parameters of a measurement. */
-export type Samples = { readonly selfBleuSample?: number | undefined }
+export type Samples = { readonly selfBleuSample?: number | undefined; readonly tagger?: Tagger | undefined }
 
 /**
  * Makes a yardstick. Of a reference exported from the pipeline only the reference split counts, of seed texts only the seed
@@ -69,7 +70,7 @@ export type Samples = { readonly selfBleuSample?: number | undefined }
 export function createYardstick(
   reference: readonly Text[] | undefined,
   seed: readonly Text[] | undefined,
-  { selfBleuSample }: Samples = {}
+  { selfBleuSample, tagger }: Samples = {}
 ): Yardstick {
   const held = reference?.filter(({ split }) => split === undefined || split === 'REFERENCE')
   const seeds = seed?.filter(({ split }) => split === undefined || split === 'SEED').map(({ text }) => text)
@@ -82,6 +83,7 @@ export function createYardstick(
   const measure = createMeasure({
     ...(fitted && { reference: fitted }),
     ...(seeds && { seed: seeds }),
+    ...(tagger && { tagger }),
     ...(selfBleuSample !== undefined && { selfBleuSample })
   })
   const documents = (others ?? []).map(({ text, id, topic }, offset) => ({

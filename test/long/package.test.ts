@@ -79,6 +79,12 @@ describe('packed and installed without optional packages', () => {
     const { metrics, documents } = JSON.parse(stdout) as FileReport
     assert.equal(documents, 3)
     assert.deepEqual(metrics, measureTexts(texts).metrics)
+    const { stdout: tagged } = await run(
+      'npx',
+      ['everseed', 'measure', 'texts.jsonl', '--json', '--pos'],
+      options
+    )
+    assert.ok((JSON.parse(tagged) as FileReport).metrics.pos_compression_ratio! > 0)
     const { stdout: help } = await run('npx', ['everseed', 'measure', '--help'], options)
     assert.match(help, /--reference/)
     await run('npx', ['everseed', 'measure', 'texts.jsonl', '--plot', 'chart.html'], options)

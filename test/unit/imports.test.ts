@@ -78,6 +78,8 @@ const places: Readonly<Record<string, readonly string[]>> = {
   pino: ['infra/log.ts'],
   'prom-client': ['infra/runner/counters.ts'],
   tinyld: ['processors/verify/language.ts'],
+  'wink-eng-lite-web-model': ['infra/measure/tagger.ts'],
+  'wink-nlp': ['infra/measure/tagger.ts'],
   yaml: ['infra/recipe.ts', 'infra/export/card.ts', 'infra/grafana/alerts.ts'],
   zod: [
     'processors/recipe.ts',

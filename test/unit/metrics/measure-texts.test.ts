@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { panelKeys } from '../../../metrics/keys.ts'
+import { compressionRatio } from '../../../metrics/compression-ratio.ts'
 import { createMeasure, measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
+import { posPatterns } from '../../../metrics/pos-patterns.ts'
 import { createReference } from '../../../metrics/reference.ts'
 import { random } from '../../../metrics/random.ts'
+import { templateRate } from '../../../metrics/template-rate.ts'
 import { type TextKey, textKeys } from '../../../metrics/text-keys.ts'
 import { words } from '../../../metrics/tokenize.ts'
+import { defined } from '../../helpers/measured.ts'
 
 const fixture = join(import.meta.dirname, '../../fixtures/metrics/texts.json')
 const texts = (JSON.parse(readFileSync(fixture, 'utf8')) as { text: string }[]).map(({ text }) => text)
@@ -71,6 +75,26 @@ describe('bad texts have defined results', () => {
   test('what values depend on is named beside them', () => {
     const { tokenizer, kernel, features } = measureTexts(own)
     assert.deepEqual([tokenizer, kernel, features], ['words-1', 'ngram-1', 'hashed-256-1'])
+  })
+
+  test('parts of speech are told by the tagger that is handed in', () => {
+    const letters = { id: 'letters-1', tags: (text: string) => text.split(' ').map(word => word[0] ?? '') }
+    const tagsOf = (list: readonly string[]) => list.map(letters.tags)
+    const { tagger, metrics } = measureTexts(own, { reference: human, tagger: letters })
+    assert.equal(tagger, 'letters-1')
+    assert.equal(
+      metrics.pos_compression_ratio,
+      defined(compressionRatio(tagsOf(own).map(tags => tags.join(' '))))
+    )
+    assert.equal(
+      metrics.pos_template_rate,
+      defined(templateRate(tagsOf(own), posPatterns(tagsOf(human), 5, 100)))
+    )
+    const without = measureTexts(own, { tagger: letters })
+    assert.equal(without.undefined.pos_template_rate, 'no reference texts')
+    const unasked = measureTexts(own, { reference: human })
+    assert.equal(unasked.tagger, undefined)
+    assert.match(unasked.undefined.pos_compression_ratio!, /not asked for/)
   })
 
   test('any strings', () => {
