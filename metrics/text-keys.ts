@@ -63,6 +63,7 @@ export const glanceKeys = [
   'self_repetition_4',
   'mean_cosine',
   'vendi_q2',
+  'cluster_entropy',
   'log_ppl_sd',
   'length_mean'
 ] as const satisfies readonly TextKey[]

@@ -59,3 +59,69 @@ SELECT
 FROM models INNER JOIN people ON models.dataset = people.dataset
 ARRAY JOIN arrayEnumerate(people.found) AS place
 COMMENT 'Clusters of human text beside how often models write about them: what coverage_gaps says where texts carry no labels';
+
+-- Narrowing shows in what texts are about, which no window before this one knew.
+CREATE OR REPLACE VIEW diagnosis (
+  dataset String COMMENT 'Dataset',
+  run String COMMENT 'Campaign',
+  stage String COMMENT 'raw or accepted',
+  generation Nullable(Int32) COMMENT 'Generation number of the texts; null when unknown',
+  source String COMMENT 'Model, or * over all',
+  windows UInt64 COMMENT 'Whole windows judged, beside a human band',
+  diagnosis String COMMENT 'The strongest of signs, none, or NO_DATA without a band: recursion_drift, decoder_bias, mode_narrowing, template_filling',
+  signs Array(String) COMMENT 'All that was found, the strongest first',
+  evidence String COMMENT 'Why, in one sentence per sign',
+  tail_types_z Nullable(Float64) COMMENT 'tail_types_kept, mean distance from human windows in their standard deviations; so are the others',
+  tail_mass_z Nullable(Float64) COMMENT 'tail_mass',
+  missing_mass_z Nullable(Float64) COMMENT 'missing_mass: f1 over N',
+  heaps_beta_z Nullable(Float64) COMMENT 'heaps_beta',
+  types_z Nullable(Float64) COMMENT 'types',
+  entropy_z Nullable(Float64) COMMENT 'entropy_1_chao_shen',
+  self_repetition_z Nullable(Float64) COMMENT 'self_repetition_4',
+  mean_cosine_z Nullable(Float64) COMMENT 'mean_cosine',
+  mtld_z Nullable(Float64) COMMENT 'mtld: rises while the tail dies, so it is no sign',
+  length_z Nullable(Float64) COMMENT 'length_mean: many metrics follow it',
+  cluster_entropy_z Nullable(Float64) COMMENT 'cluster_entropy: how evenly texts are spread over the subjects of human text'
+) AS
+WITH
+  tail_types_z IS NOT NULL AND tail_mass_z IS NOT NULL AS by_tail,
+  -- What dies first, and what goes with it only when decoding is cut off or cold.
+  if(by_tail, tail_types_z, least(missing_mass_z, heaps_beta_z)) AS rare,
+  if(by_tail, tail_mass_z, entropy_z) AS common,
+  if(by_tail, 'tail types kept', 'f1/N or Heaps beta') AS rare_name,
+  if(by_tail, 'tail mass', 'entropy') AS common_name,
+  ifNull(rare <= -3, false) AS lost,
+  [
+    (ifNull(-rare, 0), 'recursion_drift', lost AND ifNull(common > -3, false),
+      concat(rare_name, ' ', toString(round(rare, 1)), ' sd from human while ', common_name, ' holds at ', toString(round(common, 1)))),
+    (ifNull(-rare, 0), 'decoder_bias', lost AND ifNull(common <= -3, false),
+      concat(rare_name, ' ', toString(round(rare, 1)), ' and ', common_name, ' ', toString(round(common, 1)), ' sd from human, both lost')),
+    (greatest(ifNull(mean_cosine_z, 0), ifNull(-cluster_entropy_z, 0)), 'mode_narrowing', ifNull(mean_cosine_z >= 3, false) OR ifNull(cluster_entropy_z <= -3, false),
+      if(ifNull(-cluster_entropy_z, 0) > ifNull(mean_cosine_z, 0),
+        concat('texts are about less: cluster entropy ', toString(round(cluster_entropy_z, 1)), ' sd from human'),
+        concat('texts are more alike: mean cosine ', toString(round(mean_cosine_z, 1)), ' sd from human'))),
+    (ifNull(self_repetition_z, 0), 'template_filling', ifNull(self_repetition_z >= 3, false) AND NOT ifNull(mean_cosine_z >= self_repetition_z, false),
+      concat('phrases come back in other texts: self-repetition ', toString(round(self_repetition_z, 1)), ' sd from human'))
+  ] AS candidates,
+  arraySort(one -> -one.1, arrayFilter(one -> one.3, candidates)) AS found
+SELECT
+  dataset, run, stage, generation, source, windows,
+  multiIf(windows = 0, 'NO_DATA', empty(found), 'none', found[1].2) AS diagnosis,
+  arrayMap(one -> one.2, found) AS signs,
+  arrayStringConcat(arrayMap(one -> ifNull(one.4, ''), found), '; ') AS evidence,
+  tail_types_z, tail_mass_z, missing_mass_z, heaps_beta_z, types_z, entropy_z, self_repetition_z, mean_cosine_z, mtld_z, length_z, cluster_entropy_z
+FROM (
+  SELECT
+    toString(dataset) AS dataset, toString(run) AS run, toString(stage) AS stage, generation, toString(source) AS source,
+    uniqExactIf((slot, _offset), isNotNull(z)) AS windows,
+    avgOrNullIf(z, metric = 'tail_types_kept') AS tail_types_z, avgOrNullIf(z, metric = 'tail_mass') AS tail_mass_z,
+    avgOrNullIf(z, metric = 'missing_mass') AS missing_mass_z, avgOrNullIf(z, metric = 'heaps_beta') AS heaps_beta_z,
+    avgOrNullIf(z, metric = 'types') AS types_z, avgOrNullIf(z, metric = 'entropy_1_chao_shen') AS entropy_z,
+    avgOrNullIf(z, metric = 'self_repetition_4') AS self_repetition_z, avgOrNullIf(z, metric = 'mean_cosine') AS mean_cosine_z,
+    avgOrNullIf(z, metric = 'mtld') AS mtld_z, avgOrNullIf(z, metric = 'length_mean') AS length_z,
+    avgOrNullIf(z, metric = 'cluster_entropy') AS cluster_entropy_z
+  FROM stats FINAL
+  WHERE NOT partial AND stage != 'human'
+  GROUP BY dataset, run, stage, generation, source
+)
+COMMENT 'Which way a source collapses, told from pairs of metrics of which one moves and the other does not';

@@ -114,11 +114,18 @@ before(async () => {
   )
   const unseen = [window({ partial: true }, [{ value: 1 }]), window({ generation: null }, [{ value: 1 }])]
   const cases = [
-    judged('faithful', { tail_types_kept: -1, tail_mass: 0.5, mean_cosine: 1, self_repetition_4: 2.9 }),
+    judged('faithful', {
+      tail_types_kept: -1,
+      tail_mass: 0.5,
+      mean_cosine: 1,
+      self_repetition_4: 2.9,
+      cluster_entropy: -2.9
+    }),
     judged('drifts', { tail_types_kept: -6, tail_mass: -0.4, mtld: 4 }),
     judged('cold', { tail_types_kept: -9, tail_mass: -5 }),
     judged('cold', { tail_types_kept: -7, tail_mass: -4 }),
     judged('narrow', { tail_types_kept: -1, tail_mass: 0, mean_cosine: 8, self_repetition_4: 4 }),
+    judged('subject', { tail_types_kept: -1, tail_mass: 0, cluster_entropy: -9, self_repetition_4: 4 }),
     judged('templates', { tail_types_kept: 0, tail_mass: 0, mean_cosine: 2, self_repetition_4: 7 }),
     judged('spectrum', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -0.5 }),
     judged('spectrum-cold', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -7 }),
@@ -292,6 +299,7 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     drifts: 'recursion_drift',
     cold: 'decoder_bias',
     narrow: 'mode_narrowing',
+    subject: 'mode_narrowing',
     templates: 'template_filling',
     spectrum: 'recursion_drift',
     'spectrum-cold': 'decoder_bias',
@@ -304,6 +312,12 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     told.get('drifts')!.evidence,
     /tail types kept -6 sd from human while tail mass holds at -0\.4/
   )
+  assert.deepEqual(told.get('subject')!.signs, ['mode_narrowing', 'template_filling'])
+  assert.match(
+    told.get('subject')!.evidence,
+    /^texts are about less: cluster entropy -9 sd from human; phrases/
+  )
+  assert.match(told.get('narrow')!.evidence, /^texts are more alike: mean cosine 8 sd from human/)
   assert.match(told.get('spectrum')!.evidence, /f1\/N or Heaps beta -6 sd/)
   assert.equal(told.get('faithful')!.evidence, '')
   assert.deepEqual([told.get('unknown')!.windows, told.get('unknown')!.signs], [0, []])

@@ -48,7 +48,7 @@ test('every whole window is a point, every group a line, the band behind them', 
   const count = (name: string): number => names.filter(one => one === name).length
   const panels = count('g')
   // Without seed texts there is no novel type share.
-  assert.equal(panels, 13)
+  assert.equal(panels, 14)
   assert.equal(count('circle'), panels * (6 + 4) + 2, 'one window is partial; two circles are in the legend')
   assert.equal(count('path'), panels * 2)
   assert.match(svg, /± 1 and 2 sd of \d+ windows/)
