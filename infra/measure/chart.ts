@@ -34,6 +34,7 @@ const titles: Readonly<Record<(typeof glanceKeys)[number], string>> = {
   self_repetition_4: 'self-repetition, n = 4',
   mean_cosine: 'mean cosine',
   vendi_q2: 'Vendi q2',
+  cluster_entropy: 'spread over human subjects',
   log_ppl_sd: 'log-perplexity, sd',
   length_mean: 'mean length, tokens'
 }

@@ -100,7 +100,8 @@ WITH
       if(ifNull(-cluster_entropy_z, 0) > ifNull(mean_cosine_z, 0),
         concat('texts are about less: cluster entropy ', toString(round(cluster_entropy_z, 1)), ' sd from human'),
         concat('texts are more alike: mean cosine ', toString(round(mean_cosine_z, 1)), ' sd from human'))),
-    (ifNull(self_repetition_z, 0), 'template_filling', ifNull(self_repetition_z >= 3, false) AND NOT ifNull(mean_cosine_z >= self_repetition_z, false),
+    -- Phrases come back in drift as well, and when decoding is cold: there new words come slower, which patterns that are filled in leave as it is.
+    (ifNull(self_repetition_z, 0), 'template_filling', ifNull(self_repetition_z >= 3, false) AND (ifNull(heaps_beta_z > -1, true) OR ifNull(cluster_entropy_z <= -3, false)) AND NOT ifNull(mean_cosine_z >= self_repetition_z, false),
       concat('phrases come back in other texts: self-repetition ', toString(round(self_repetition_z, 1)), ' sd from human'))
   ] AS candidates,
   arraySort(one -> -one.1, arrayFilter(one -> one.3, candidates)) AS found

@@ -122,6 +122,21 @@ before(async () => {
       cluster_entropy: -2.9
     }),
     judged('drifts', { tail_types_kept: -6, tail_mass: -0.4, mtld: 4 }),
+    // As measured: what is resampled says the same phrases again, with fewer and fewer words.
+    judged('resampled', {
+      tail_types_kept: -7.4,
+      tail_mass: -0.8,
+      self_repetition_4: 14.8,
+      heaps_beta: -5.2,
+      cluster_entropy: 0.1
+    }),
+    judged('filled', {
+      tail_types_kept: -5.6,
+      tail_mass: -4.5,
+      self_repetition_4: 54.3,
+      heaps_beta: 0.6,
+      cluster_entropy: -8.4
+    }),
     judged('cold', { tail_types_kept: -9, tail_mass: -5 }),
     judged('cold', { tail_types_kept: -7, tail_mass: -4 }),
     judged('narrow', { tail_types_kept: -1, tail_mass: 0, mean_cosine: 8, self_repetition_4: 4 }),
@@ -297,6 +312,8 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
   assert.deepEqual(Object.fromEntries([...told].map(([source, { diagnosis }]) => [source, diagnosis])), {
     faithful: 'none',
     drifts: 'recursion_drift',
+    resampled: 'recursion_drift',
+    filled: 'template_filling',
     cold: 'decoder_bias',
     narrow: 'mode_narrowing',
     subject: 'mode_narrowing',
@@ -307,6 +324,8 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     unknown: 'NO_DATA'
   })
   assert.deepEqual(told.get('both')!.signs, ['template_filling', 'decoder_bias'])
+  assert.deepEqual(told.get('resampled')!.signs, ['recursion_drift'])
+  assert.deepEqual(told.get('filled')!.signs, ['template_filling', 'mode_narrowing', 'decoder_bias'])
   assert.deepEqual([told.get('cold')!.windows, told.get('cold')!.tail_types_z], [2, -8])
   assert.match(
     told.get('drifts')!.evidence,

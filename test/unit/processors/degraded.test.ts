@@ -1,75 +1,18 @@
 /** Human text and degraded text made from it, in the windows of `measure`: what its reference half sees, and what it does not. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { corpusLines } from '../../../infra/demo/demo.ts'
 import { type ReferenceKey, type WindowKey, referenceKeys } from '../../../metrics/keys.ts'
-import { type NgramDocument, fitNgram } from '../../../metrics/ngram.ts'
-import { random } from '../../../metrics/random.ts'
+import type { NgramDocument } from '../../../metrics/ngram.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { DiversityStat } from '../../../schemas/types.ts'
 import { createHarness, fakeTables } from '../../helpers/context.ts'
+import { type Kind, kinds, reference, split } from '../../helpers/degraded.ts'
 import * as make from '../../helpers/records.ts'
 
 /** Eight human windows of this size come of the reference. */
 const window = 12_000
 /** Two-sided, 95 %, of 35 degrees of freedom and more. */
 const student = 2.0301
-
-const passages = corpusLines().map(line => JSON.parse(line) as NgramDocument)
-
-/** The passages in a random order, cut in three: what people hold back, what generators may see, what nobody has seen. */
-function split(shuffle: number) {
-  const draws = random(shuffle)
-  const shuffled = passages
-    .map(document => ({ at: draws.float(), document }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ document }) => document)
-  const share = (from: number, to: number): NgramDocument[] =>
-    shuffled.filter((_, index) => index % 20 >= from && index % 20 < to)
-  return { reference: share(0, 11), seed: share(11, 17), held: share(17, 20) }
-}
-const { reference, seed, held } = split(2)
-
-const sizeOf = (text: string): number => text.split(' ').length
-const cut = (text: string, words: number): string => text.split(' ').slice(0, words).join(' ')
-
-/** What a trigram model of the documents writes in their place, as long as they are. */
-function rewritten(
-  documents: readonly NgramDocument[],
-  decoding: { temperature?: number; topP?: number } = {}
-): NgramDocument[] {
-  const model = fitNgram(documents, { order: 3, smoothing: 0.1 })
-  return documents.map(({ topic, text }, index) => {
-    const size = sizeOf(text)
-    let made = ''
-    for (let part = 0; sizeOf(made) <= size; part++) {
-      const request = { temperature: 1, topic, seed: index * 64 + part, maxTokens: 200, ...decoding }
-      made += `${model.sample(request).text} `
-    }
-    return { topic, text: cut(made, size) }
-  })
-}
-
-/** Generation after generation fitted on the one before alone. */
-function generations(): { g1: NgramDocument[]; g3: NgramDocument[]; g5: NgramDocument[] } {
-  const [, g1, , g3, , g5] = Array.from({ length: 5 }).reduce<NgramDocument[][]>(
-    all => [...all, rewritten(all.at(-1)!)],
-    [seed]
-  )
-  return { g1: g1!, g3: g3!, g5: g5! }
-}
-
-const template = 'In view of the facts before us I recommend to the Congress that '
-const kinds = {
-  human: [...held, ...seed],
-  ...generations(),
-  'top-p .9': rewritten(seed, { topP: 0.9 }),
-  'temperature .8': rewritten(seed, { temperature: 0.8 }),
-  'temperature .5': rewritten(seed, { temperature: 0.5 }),
-  'one topic': [...held, ...seed].filter(({ topic }) => topic === reference[0]!.topic),
-  templates: [...held, ...seed].map(({ topic, text }) => ({ topic, text: template + cut(text, 60) }))
-}
-type Kind = keyof typeof kinds
 
 /** What measure says of texts, source by source, beside human ones. */
 async function windowsIn(
