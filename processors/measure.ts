@@ -6,10 +6,10 @@ import { createFingerprinter } from '../metrics/fingerprint.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
-import { type HumanMemory, missingDocuments } from './measure/band.ts'
+import { type HumanMemory, bandOf, missingDocuments } from './measure/band.ts'
 import { type Frozen, type Taken, createHumans } from './measure/humans.ts'
 import { clustersHit, windowValues } from './measure/reference.ts'
-import { type Scope, inputOf, scopeKey, scopesOf, stages } from './measure/scope.ts'
+import { type Scope, inputOf, scopeKey, scopeName, scopesOf, stages } from './measure/scope.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
 import { minimumWindows, shuffleRank } from './reservoir.ts'
@@ -51,7 +51,7 @@ export const measure = defineProcessor({
       const tokens = fingerprint(text).words.length
       return humans.add(
         dataset,
-        { id, offset, topic: cell.topic, text, tokens, rank: shuffleRank(id) },
+        { id, offset, topic: cell.topic, cell, text, tokens, rank: shuffleRank(id) },
         budget
       )
     }
@@ -89,20 +89,22 @@ export const measure = defineProcessor({
       budget: number,
       partial: boolean
     ) {
-      const scope = scopeKey(ending)
+      const scope = scopeName(ending)
+      const { cell_group: group = '*' } = ending
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
       const { values, nearest } = windowValues(opened.panel, known.reference, opened.beside)
       const clusters = clustersHit(nearest, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
-      const metrics = metricsBeside(values, partial ? undefined : known.band?.spread)
-      const human_windows = known.band?.windows.length ?? 0
-      const human_missing = missingDocuments(known, tokens / Math.max(documents, 1))
+      const beside = open.withPanel(panel => bandOf(known, group, panel))
+      const metrics = metricsBeside(values, partial ? undefined : beside?.spread)
+      const human_windows = beside?.windows.length ?? 0
+      const human_missing = missingDocuments(known, tokens / Math.max(documents, 1), human_windows, group)
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
       const band = { partial, metrics, clusters, human_windows, human_missing }
       const stat = statOf({ scope, ...ending, ...where, ...band, created_at: now() })
-      return [...ofHumans, out('stats', statKey(scope, ending.window), stat)]
+      return [...ofHumans, out('stats', statKey(scopeKey(ending), ending.window), stat)]
     }
 
     /** Whether this slot has read everything an ended run will ever have in it. */
@@ -130,7 +132,8 @@ export const measure = defineProcessor({
         const hashes = fingerprint(text)
         const beside = humans.beside(value.dataset, hashes.words)
         const outputs: Output[] = []
-        for (const scope of scopesOf(record.input, record.value)) {
+        const by = tables.recipe(value.run)?.window_by
+        for (const scope of scopesOf(record.input, record.value, by)) {
           const key = scopeKey(scope)
           const held = state.windows.get(key)
           const { window = 0 } = held ?? {}
@@ -174,7 +177,8 @@ export const measure = defineProcessor({
         if (text === undefined) return
         const hashes = fingerprint(text)
         const beside = humans.beside(value.dataset, hashes.words)
-        for (const scope of scopesOf(record.input, record.value)) {
+        const by = tables.recipe(value.run)?.window_by
+        for (const scope of scopesOf(record.input, record.value, by)) {
           const key = scopeKey(scope)
           const from = state.windows.get(key)?.from ?? null
           if (from !== null && offset >= from) open.add(key, hashes, offset, beside)

@@ -170,6 +170,10 @@ const fields = z.strictObject({
     .prefault({})
     .describe('When to stop'),
   window: z.int().min(100).default(20_000).describe('Tokens in a metric window'),
+  window_by: z
+    .array(z.enum(['task', 'topic', 'format']))
+    .default([])
+    .describe('Windows besides, of the samples of each task, topic or format, over all sources'),
   park_after: z
     .int()
     .min(0)

@@ -15,6 +15,8 @@ export type HumanDocument<Text extends string = ReferenceText> = {
   readonly id: string
   readonly offset: number
   readonly topic: string
+  /** Fields of its cell, where windows are taken of groups of cells. */
+  readonly cell?: { readonly task: string; readonly topic: string; readonly format: string }
   readonly text: Text
   readonly tokens: number
   /** Its place in the shuffle, 32 hex digits. */

@@ -89,7 +89,7 @@ export const newestWindows = `
     FROM collapse
     WHERE
       ({run:String} = '' OR run = {run:String} OR (stage = 'human' AND dataset IN (SELECT dataset FROM runs WHERE id = {run:String})))
-      AND ({stage:String} = '' OR stage = {stage:String}) AND metric IN {glance:Array(String)}
+      AND ({stage:String} = '' OR stage = {stage:String}) AND metric IN {glance:Array(String)} AND cell_group = '*'
   )
   ORDER BY run, dataset, stage, source, generation, judged DESC, window DESC
   LIMIT 1 BY run, dataset, stage, source, generation, metric`

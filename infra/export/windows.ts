@@ -21,6 +21,7 @@ export function isShown(stat: DiversityStat, version: Version, runs: ReadonlySet
   return (
     stat.dataset === version.dataset &&
     stat.stage === 'accepted' &&
+    stat.cell_group === '*' &&
     !stat.partial &&
     stat.created_at <= version.created_at &&
     runs.has(stat.run) &&

@@ -12,6 +12,7 @@ import {
   missingDocuments as missing,
   stratified
 } from '../reservoir.ts'
+import { groupsOf } from './scope.ts'
 import {
   type ReferenceMemory,
   type WindowValues,
@@ -41,6 +42,10 @@ export type HumanWindow = {
 export type Band = {
   readonly windows: readonly HumanWindow[]
   readonly spread: ReadonlyMap<WindowKey, Spread>
+  /** What it was taken from, in that order. */
+  readonly documents: readonly HumanDocument[]
+  /** The same of a group of cells, by its name; taken when it is first asked for. */
+  readonly groups: Map<string, Pick<Band, 'windows' | 'spread'>>
 }
 
 /** A dataset's human text and the band last taken from it. */
@@ -80,30 +85,64 @@ export function isStale({ budget, reservoir, reference, fresh, band }: HumanMemo
  * @param panel an empty panel; handed back with the remainder that filled no window
  */
 export function takeBand(memory: HumanMemory, panel: Panel): Band {
+  const documents = stratified(memory.reservoir.documents)
+  const windows = windowsOf(memory, documents, panel)
+  const band = { windows, spread: spreadOf(windows), documents, groups: new Map() }
+  memory.band = band
+  memory.fresh = 0
+  return band
+}
+
+const isOf = ({ cell }: HumanDocument, group: string): boolean =>
+  cell !== undefined && groupsOf(cell, ['task', 'topic', 'format']).includes(group)
+
+/**
+ * The band of a group of cells: the windows that its documents among those of the band in force fill.
+ * @param panel an empty panel; handed back with the remainder
+ * @returns undefined while there is no band
+ */
+export function bandOf(
+  memory: HumanMemory,
+  group: string,
+  panel: Panel
+): Pick<Band, 'windows' | 'spread'> | undefined {
+  const { band } = memory
+  if (!band || group === '*') return band
+  let known = band.groups.get(group)
+  if (!known) {
+    const windows = windowsOf(
+      memory,
+      band.documents.filter(one => isOf(one, group)),
+      panel
+    )
+    band.groups.set(group, (known = { windows, spread: spreadOf(windows) }))
+  }
+  return known
+}
+
+/** The windows that documents fill; what fills none is left in the panel. */
+function windowsOf(memory: HumanMemory, documents: readonly HumanDocument[], panel: Panel): HumanWindow[] {
   const { budget } = memory
   const windows: HumanWindow[] = []
   let from = Infinity
   let to = 0
   let ids: string[] = []
-  for (const { id, text, offset } of stratified(memory.reservoir.documents)) {
+  for (const { id, text, offset } of documents) {
     panel.add(text)
     ids.push(id)
     from = Math.min(from, offset)
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
-    const { documents, tokens } = panel
+    const { documents: count, tokens } = panel
     const { values, nearest } = windowValues(panel, memory.reference)
     const clusters = clustersHit(nearest, memory.reference.frozen?.clusters, ids)
-    windows.push({ from, to, documents, tokens, values, clusters })
+    windows.push({ from, to, documents: count, tokens, values, clusters })
     panel.clear()
     ids = []
     from = Infinity
     to = 0
   }
-  const band = { windows, spread: spreadOf(windows) }
-  memory.band = band
-  memory.fresh = 0
-  return band
+  return windows
 }
 
 function spreadOf(windows: readonly HumanWindow[]): Map<WindowKey, Spread> {
@@ -120,7 +159,17 @@ function spreadOf(windows: readonly HumanWindow[]): Map<WindowKey, Spread> {
 /**
  * How many more documents of the reference split a band needs.
  * @param length tokens per document where there is no human text to take it from
+ * @param windows of human text there are
+ * @param group of cells that is asked about
  */
-export function missingDocuments({ budget, reservoir, band }: HumanMemory, length: number): number {
-  return missing(reservoir, budget, band?.windows.length ?? 0, length)
+export function missingDocuments(
+  { budget, reservoir }: HumanMemory,
+  length: number,
+  windows: number,
+  group = '*'
+): number {
+  if (group === '*') return missing(reservoir, budget, windows, length)
+  const documents = reservoir.documents.filter(one => isOf(one, group))
+  const tokens = documents.reduce((sum, one) => sum + one.tokens, 0)
+  return missing({ documents, tokens }, budget, windows, length)
 }

@@ -30,11 +30,11 @@ export function metricsBeside(
 }
 
 /** What is the same for every record of one kind. */
-export type StatFields = Omit<DiversityStat, 'cell_group' | 'tokenizer'>
+export type StatFields = Omit<DiversityStat, 'cell_group' | 'tokenizer'> & { readonly cell_group?: string }
 
 /** The record of a window. */
 export function statOf(fields: StatFields): DiversityStat {
-  return { ...fields, cell_group: '*', tokenizer: tokenizers.words }
+  return { ...fields, cell_group: fields.cell_group ?? '*', tokenizer: tokenizers.words }
 }
 
 /** Key of a window's record. */

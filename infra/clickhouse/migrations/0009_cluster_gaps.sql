@@ -34,7 +34,7 @@ WITH
   hits AS (
     SELECT dataset, run, stage, source, window, cluster_documents, cluster_examples
     FROM stats FINAL
-    WHERE metric = 'cluster_entropy' AND notEmpty(cluster_documents) AND (slot, _offset) IN newest
+    WHERE metric = 'cluster_entropy' AND cell_group = '*' AND notEmpty(cluster_documents) AND (slot, _offset) IN newest
   ),
   people AS (
     SELECT dataset, sumForEach(cluster_documents) AS found, groupArray((window, cluster_examples)) AS shown
@@ -122,7 +122,46 @@ FROM (
     avgOrNullIf(z, metric = 'mtld') AS mtld_z, avgOrNullIf(z, metric = 'length_mean') AS length_z,
     avgOrNullIf(z, metric = 'cluster_entropy') AS cluster_entropy_z
   FROM stats FINAL
-  WHERE NOT partial AND stage != 'human'
+  WHERE NOT partial AND stage != 'human' AND cell_group = '*'
   GROUP BY dataset, run, stage, generation, source
 )
 COMMENT 'Which way a source collapses, told from pairs of metrics of which one moves and the other does not';
+
+-- Windows of groups of cells are of the same texts once more.
+CREATE OR REPLACE VIEW generation_trends (
+  dataset String COMMENT 'Dataset',
+  stage String COMMENT 'raw or accepted',
+  source String COMMENT 'Model, or * over all',
+  metric String COMMENT 'Key of the metric',
+  generation Int32 COMMENT 'Generation number of the texts',
+  windows UInt64 COMMENT 'Whole windows of it, over all runs of the dataset',
+  mean Float64 COMMENT 'Mean value over them',
+  sd Nullable(Float64) COMMENT 'Standard deviation over them; null below two',
+  z Nullable(Float64) COMMENT 'Mean distance from human text in standard deviations of human windows; null without a band',
+  generations UInt64 COMMENT 'Generations the line is laid through',
+  slope Nullable(Float64) COMMENT 'Change of the mean per generation, by least squares over the generations; null for one',
+  slope_z Nullable(Float64) COMMENT 'The same of z',
+  intercept Nullable(Float64) COMMENT 'Value of the line at generation 0',
+  tokenizer String COMMENT 'Name and version of the tokenizer'
+) AS
+SELECT
+  dataset, stage, source, metric, depth AS generation, windows, mean, sd, z,
+  count() OVER trend AS generations,
+  (generations * sum(depth * mean) OVER trend - sum(depth) OVER trend * sum(mean) OVER trend)
+    / nullIf(generations * sum(depth * depth) OVER trend - pow(sum(depth) OVER trend, 2), 0) AS slope,
+  (count(z) OVER trend * sum(depth * z) OVER trend - sumIf(depth, isNotNull(z)) OVER trend * sum(z) OVER trend)
+    / nullIf(count(z) OVER trend * sumIf(depth * depth, isNotNull(z)) OVER trend - pow(sumIf(depth, isNotNull(z)) OVER trend, 2), 0) AS slope_z,
+  avg(mean) OVER trend - slope * avg(depth) OVER trend AS intercept,
+  tokenizer
+FROM (
+  SELECT
+    toString(dataset) AS dataset, toString(stage) AS stage, toString(source) AS source, toString(metric) AS metric,
+    toString(tokenizer) AS tokenizer, assumeNotNull(generation) AS depth,
+    count() AS windows, avg(assumeNotNull(value)) AS mean, if(windows < 2, NULL, stddevSampStable(assumeNotNull(value))) AS sd,
+    avgOrNull(stats.z) AS z
+  FROM stats FINAL
+  WHERE NOT partial AND stage != 'human' AND isNotNull(generation) AND isNotNull(value) AND cell_group = '*'
+  GROUP BY dataset, stage, source, metric, tokenizer, depth
+)
+WINDOW trend AS (PARTITION BY dataset, stage, source, metric, tokenizer)
+COMMENT 'Each metric over the generations, and the line through them';

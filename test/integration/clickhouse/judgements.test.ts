@@ -112,7 +112,11 @@ before(async () => {
       ])
     )
   )
-  const unseen = [window({ partial: true }, [{ value: 1 }]), window({ generation: null }, [{ value: 1 }])]
+  const unseen = [
+    window({ partial: true }, [{ value: 1 }]),
+    window({ cell_group: 'topic=war' }, [{ value: 1 }]),
+    window({ generation: null }, [{ value: 1 }])
+  ]
   const cases = [
     judged('faithful', {
       tail_types_kept: -1,
@@ -121,6 +125,10 @@ before(async () => {
       self_repetition_4: 2.9,
       cluster_entropy: -2.9
     }),
+    // A group of cells is of the same texts once more.
+    window({ source: 'faithful', run: 'judged', cell_group: 'topic=war' }, [
+      { name: 'tail_types_kept', z: -90 }
+    ]),
     judged('drifts', { tail_types_kept: -6, tail_mass: -0.4, mtld: 4 }),
     // As measured: what is resampled says the same phrases again, with fewer and fewer words.
     judged('resampled', {
@@ -340,6 +348,13 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
   assert.match(told.get('spectrum')!.evidence, /f1\/N or Heaps beta -6 sd/)
   assert.equal(told.get('faithful')!.evidence, '')
   assert.deepEqual([told.get('unknown')!.windows, told.get('unknown')!.signs], [0, []])
+})
+
+test('windows of a group of cells are in collapse, and judged beside their own band', async () => {
+  const rows = await warehouse.rows(
+    `SELECT source, metric, z FROM collapse WHERE cell_group = 'topic=war' AND run = 'judged'`
+  )
+  assert.deepEqual(rows, [{ source: 'faithful', metric: 'tail_types_kept', z: -90 }])
 })
 
 test('no view says NaN', async () => {

@@ -23,10 +23,10 @@ function text(seed: number): string {
   }).join(' ')
 }
 
-function tables() {
+function tables(recipe: object = {}) {
   const fake = fakeTables()
   fake.datasets.set('d', make.dataset('d', { window }))
-  fake.runs.set('r', make.run('r'))
+  fake.runs.set('r', make.run('r', recipe))
   return fake
 }
 
@@ -36,14 +36,20 @@ const from = (model_id: string) => ({ provenance: make.provenance({ model_id }) 
 const stats = (harness: Harness) => harness.values<DiversityStat>('stats')
 const models = (harness: Harness) => stats(harness).filter(stat => stat.stage !== 'human')
 
+const about = (topic: string) => ({ cell: make.cell({ topic }) })
+const subjectOf = (index: number) => about(index % 4 === 3 ? 'war' : 'peace')
+
 /** Records of both stages and of people, in one fixed interleaving; of people those of both halves. */
 function script(): { input: string; value: Generation | Sample }[] {
-  const ids = bandIds(60)
-  const others = referenceIds(60)
-  return Array.from({ length: 60 }, (_, index) => [
-    { input: 'human', value: make.humanSample(ids[index]!, text(1000 + index)) },
+  const ids = bandIds(44)
+  const others = referenceIds(44)
+  return Array.from({ length: 44 }, (_, index) => [
+    { input: 'human', value: make.humanSample(ids[index]!, text(1000 + index), subjectOf(index)) },
     { input: 'human', value: make.humanSample(others[index]!, text(2000 + index)) },
-    { input: 'generations', value: raw(index, from(index % 3 === 0 ? 'alpha' : 'beta')) },
+    {
+      input: 'generations',
+      value: raw(index, { ...from(index % 3 === 0 ? 'alpha' : 'beta'), ...subjectOf(index) })
+    },
     ...(index % 2 === 0
       ? [
           {
@@ -57,7 +63,7 @@ function script(): { input: string; value: Generation | Sample }[] {
 
 /** Plays the script, ending transactions where told; what is not said goes on in the same one. */
 async function play(cuts: (step: number) => 'commit' | 'abort' | 'restart' | undefined) {
-  const harness = createHarness(measure, { tables: tables(), autoCommit: false })
+  const harness = createHarness(measure, { tables: tables({ window_by: ['topic'] }), autoCommit: false })
   const records = script()
   let committed = 0
   const aborted = new Set<number>()
@@ -236,6 +242,36 @@ describe('windows', () => {
     assert.equal(stats(harness)[0]?.tokens, 100)
   })
 
+  test('are taken of each group of cells besides, where the recipe says so, over all sources', async () => {
+    const harness = createHarness(measure, { tables: tables({ window_by: ['topic', 'task'] }) })
+    for (let index = 0; index < 20; index++) {
+      const cell = make.cell({ topic: ['war', 'peace', ''][index % 3]!, task: 'explain' })
+      // A model can be called anything, and is taken for no group.
+      const named = from(index % 2 === 0 ? '*' : '["topic=war"]')
+      await harness.process('generations', raw(index, { cell, ...named }))
+    }
+    const groups = Map.groupBy(stats(harness), ({ cell_group, source }) => `${source} ${cell_group}`)
+    assert.deepEqual(
+      [...groups].map(([name, list]) => `${name}: ${list.length}`).toSorted(),
+      [
+        'unknown *: 2',
+        '* *: 4',
+        '* task=explain: 4',
+        '* topic=peace: 1',
+        '* topic=war: 1',
+        '["topic=war"] *: 2'
+      ].toSorted()
+    )
+    const [war] = groups.get('* topic=war')!
+    assert.deepEqual([war!.scope, war!.from, war!.to, war!.documents], ['d/r/raw/1/*', 0, 13, 5])
+    assert.equal(new Set(harness.outputs.map(({ key }) => key)).size, harness.outputs.length, 'a key each')
+    assert.deepEqual(
+      groups.get('* task=explain')!.map(({ from: start, metrics }) => [start, metrics]),
+      groups.get('* *')!.map(({ from: start, metrics }) => [start, metrics]),
+      'a group of all cells is all of them'
+    )
+  })
+
   test('of an unknown dataset are refused', async () => {
     const harness = createHarness(measure, { tables: tables() })
     const verdict = await harness.process('generations', raw(1, { dataset: 'elsewhere' }))
@@ -267,6 +303,10 @@ describe('exactly once', () => {
     assert.ok(stats(clean).some(stat => stat.metrics.some(one => one.z !== null)))
     assert.ok(models(clean).some(stat => metric(stat, 'log_ppl_mean').z !== null))
     assert.ok(models(clean).some(stat => metric(stat, 'log_ppl_mean').value === null))
+    assert.ok(
+      models(clean).some(stat => stat.cell_group === 'topic=peace' && metric(stat, 'types').z !== null)
+    )
+    assert.ok(models(clean).some(stat => stat.cell_group === 'topic=war' && stat.human_missing > 0))
     for (let cut = 0; cut < records; cut++) {
       const harness = await play(step => (step === cut ? 'restart' : 'commit'))
       assert.deepEqual(harness.outputs, clean.outputs, `restart after record ${cut}`)
@@ -326,6 +366,29 @@ describe('human band', () => {
       ]),
       humans.map((_, index) => ['d//human//*', '*', 0, '', index, 5, 100, 'samples.human'])
     )
+  })
+
+  test('of a group of cells is of human text of the group alone', async () => {
+    const harness = createHarness(measure, { tables: tables({ window_by: ['topic'] }) })
+    for (const [index, id] of bandIds(60).entries())
+      await harness.process('human', make.humanSample(id, text(1000 + index), subjectOf(index)))
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index, about('peace')))
+    for (let index = 5; index < 10; index++) await harness.process('generations', raw(index, about('war')))
+    const of = (group: string) => models(harness).find(stat => stat.cell_group === group)!
+    // 45 texts make nine windows; 15 make three, and twice ten more are missing: half of them are of the other half.
+    assert.deepEqual([of('topic=peace').human_windows, of('topic=peace').human_missing], [9, 0])
+    assert.deepEqual([of('topic=war').human_windows, of('topic=war').human_missing], [3, 20])
+    assert.ok(metric(of('topic=peace'), 'types').z !== null)
+    assert.equal(metric(of('topic=war'), 'types').z, null)
+    // All of human text as one topic is what there is without any.
+    const alone = createHarness(measure, { tables: tables({ window_by: ['topic'] }) })
+    for (const [index, id] of bandIds(60).entries())
+      await alone.process('human', make.humanSample(id, text(1000 + index), about('peace')))
+    for (let index = 0; index < 5; index++) await alone.process('generations', raw(index, about('peace')))
+    const [group, all] = ['topic=peace', '*'].map(name =>
+      models(alone).find(stat => stat.cell_group === name)!
+    )
+    assert.deepEqual(group!.metrics, all!.metrics)
   })
 
   test('is missing, and says by how much, below five windows of text', async () => {
