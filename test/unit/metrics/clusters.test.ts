@@ -62,6 +62,19 @@ describe('clusters', () => {
     assert.deepEqual([...new Set(found)].toSorted(), ['0 in 0', '1 in 1', '2 in 2'])
   })
 
+  test('are looked at from the mean text: what all texts have says nothing', () => {
+    const centres = new Float32Array(2 * dimensions)
+    centres[0] = 1
+    centres[dimensions + 1] = 1
+    const features = new Int32Array(dimensions)
+    features.set([2, 1])
+    const nearest = (first: number): number =>
+      nearestCluster(features, { count: 2, centres, offsets: Float32Array.from([first, 0]) })
+    assert.equal(nearest(0), 0)
+    // 2 / √5 - 0.9 is less than 1 / √5.
+    assert.equal(nearest(0.9), 1)
+  })
+
   test('are none for too few documents, nor for those about nothing', () => {
     const documents = planted([2 * leastDocuments - 1]).map(({ features }) => features)
     assert.equal(fitClusters(documents), undefined)
