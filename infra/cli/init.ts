@@ -65,8 +65,7 @@ budget:
   # usd: 5                      # calls stop before it would be passed; every paid source needs its price
   # waiting: 10000              # verified samples that may wait for human text; more stop the run
   error_rate: 0.5               # share of failed calls that stops the run
-window: 20000                   # tokens in a metric window
-# window_by: [topic]            # and windows of each topic, beside human text of the same topic
+window: 20000                   # tokens in a metric window; window_by: [topic] adds windows of each topic
 `
 
 /**

@@ -18,7 +18,10 @@ const engine = await startEngine({ after })
 function named(value: unknown): unknown {
   const { metrics: [first, ...others] = [] } = value as Partial<DiversityStat>
   if (!first || !('clusters' in (value as object))) return value
-  return { ...(value as DiversityStat), metrics: [{ ...first, name: 'cluster_entropy' }, ...others] }
+  return {
+    ...(value as DiversityStat),
+    metrics: [{ ...first, name: 'cluster_entropy', value: 1 }, ...others]
+  }
 }
 
 test('any record of any topic is stored, and views answer over it', async () => {
@@ -68,6 +71,9 @@ test('any record of any topic is stored, and views answer over it', async () => 
     ...(named(any) as DiversityStat),
     stage,
     scope: stage,
+    cell_group: '*',
+    generation: 1,
+    partial: false,
     window: 0,
     human_windows: 1,
     clusters: [{ documents: 1, examples: ['h'] }]
