@@ -25,7 +25,11 @@ export type Doomed = {
 }
 
 /** What a topic has when it is not compacted, whatever an erasure that was killed left. */
-function restored(topic: Topic, own: ReadonlyMap<string, string>, replication: number): Map<string, string> {
+export function restored(
+  topic: Topic,
+  own: ReadonlyMap<string, string>,
+  replication: number
+): Map<string, string> {
   const wanted = topicSettings(topic, replication)
   const isOurs = (name: string, value: string): boolean =>
     name in whileErasing && (value === whileErasing[name] || Number(value) === Number(whileErasing[name]))
