@@ -69,6 +69,8 @@ function showProof({ wanted, short, gone }: Erasure, { records, bytes, clickhous
         ? 'no record of them'
         : 'nothing of them'
   print(`${what} in ${records} records of ${allTopics.length} topics (${bytes} bytes)`)
+  if (unsearched === wanted.length)
+    return note('no words were looked for: those that are left are too few, or gone')
   if (clickhouse) print(`none in ${clickhouse.rows} rows of ${clickhouse.tables} tables of ClickHouse`)
   else note('there is no ClickHouse (EVERSEED_CLICKHOUSE_URL): no rows were looked through')
   if (files) print(`none in ${files.files} files of the data folder (${files.bytes} bytes)`)

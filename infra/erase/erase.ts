@@ -2,9 +2,10 @@
  * Erases texts: their words leave the logs of every topic, the rows of ClickHouse and the data folder, and that is proved by
  * looking for them. What stays is that they were there: ids, hashes, and what versions that held them were counted by.
  */
+import { sep } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { textKey } from '../../schemas/identity.ts'
-import { retractions } from '../../schemas/topics.ts'
+import { retractions, training } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Message, Retraction, Version } from '../../schemas/types.ts'
 import { eraseRows, searchRows, type Searched } from '../clickhouse/erase.ts'
 import type { Warehouse } from '../clickhouse/client.ts'
@@ -89,6 +90,8 @@ const patienceMs = 60_000
  * row that is not stored yet would be stored afterwards. Who never ran is not waited for.
  */
 async function caughtUp({ admin }: Deployment): Promise<void> {
+  // What is committed is not all to be seen at once, and what is not seen has no lag.
+  await admin.settled(allTopics.map(({ name }) => name))
   for (const name of processorNames) {
     const topics = inputsOf(name)
     const ranges = (await Promise.all(topics.map(admin.ranges))).flat()
@@ -165,9 +168,9 @@ export async function planErasure(
   const wanted = [...named].map(id => wantedOf(dataset.name, id, words.get(id) ?? []))
   await caughtUp(deployment)
   const { hits } = await lookThrough(deployment, wanted, progress)
-  if (!lose) {
-    for (const topic of new Set(hits.map(one => one.topic))) {
-      if (isCompacted(topic)) continue
+  for (const topic of new Set(hits.map(one => one.topic))) {
+    // Rows of training that go with others would break every version that holds them.
+    if (!isCompacted(topic) && (!lose || topic === training.name)) {
       const ends = (await admin.offsets(topic)).map(({ high }) => high)
       const { lost, first } = await keysOf(deployment, topic, hits, ends)
       if (lost > 0)
@@ -306,6 +309,24 @@ export async function erase(
     if (unproven && ancestor !== null && entries.has(textKey(dataset, ancestor)))
       entries.set(textKey(own, id), one)
   }
+  /** Empties the rows there are, and looks for words everywhere but in the logs of the topics. */
+  const searched = async (
+    isLeft?: (path: string) => boolean
+  ): Promise<Pick<Proof, 'clickhouse' | 'files'>> => {
+    told('looking through ClickHouse and the data folder')
+    if (warehouse) await eraseRows(warehouse, wanted)
+    const clickhouse = warehouse ? await searchRows(warehouse, wanted) : null
+    const files = folder === undefined ? null : await searchFiles(folder, wanted, isLeft)
+    const left = [...(clickhouse?.found ?? []), ...(files?.found ?? [])]
+    if (left.length === 0) return { clickhouse, files }
+    throw new EverseedError(
+      'NOT_ERASED',
+      `words of these texts still stand in ${left.slice(0, 5).join(', ')}`
+    )
+  }
+  const logs = [...texts].map(topic => `${deployment.config.prefix}${topic}-`)
+  const isOfTexts = (path: string): boolean =>
+    path.split(sep).some(part => logs.some(log => part.startsWith(log)))
   await restoreTopics(deployment)
   // First of all nothing more is laid down of them.
   await remember(deployment, [...entries.values()], reason, by, null)
@@ -324,25 +345,19 @@ export async function erase(
     }
     // What versions were counted by is known before it is gone.
     await remember(deployment, [...entries.values()], reason, by, null)
-    // The texts themselves go last: an erasure that was interrupted finds the rest by them.
     const last = looked.hits.filter(({ topic }) => texts.has(topic))
     const others = looked.hits.filter(({ topic }) => !texts.has(topic))
     if (others.length > 0) await takeOutAll(deployment, others, reason, told)
-    if (warehouse) await eraseRows(warehouse, wanted)
-    if (last.length > 0) await takeOutAll(deployment, last, reason, told)
+    else {
+      // The texts themselves go last, once their words are nowhere else: whoever is interrupted knows by them what to look for,
+      // and when they are gone that was proved.
+      await searched(isOfTexts)
+      await takeOutAll(deployment, last, reason, told)
+    }
     await caughtUp(deployment)
     looked = await lookThrough(deployment, wanted)
   }
-  told('looking through ClickHouse and the data folder')
-  if (warehouse) await eraseRows(warehouse, wanted)
-  const clickhouse = warehouse ? await searchRows(warehouse, wanted) : null
-  const files = folder === undefined ? null : await searchFiles(folder, wanted)
-  const left = [...(clickhouse?.found ?? []), ...(files?.found ?? [])]
-  if (left.length > 0)
-    throw new EverseedError(
-      'NOT_ERASED',
-      `words of these texts still stand in ${left.slice(0, 5).join(', ')}`
-    )
+  const { clickhouse, files } = await searched()
   await remember(deployment, [...entries.values()], reason, by, microseconds())
   const { records, bytes } = looked
   return { records, bytes, clickhouse, files }

@@ -28,20 +28,39 @@ async function look(path: string, needles: readonly Buffer[]): Promise<{ bytes: 
   return { bytes, found }
 }
 
+/** The files below a folder. Parts make folders and remove them all the time: one that is gone holds none. */
+async function* filesIn(folder: string): AsyncGenerator<string> {
+  let entries
+  try {
+    entries = await readdir(folder, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesIn(path)
+    else if (entry.isFile()) yield path
+  }
+}
+
 /**
  * Looks at every file below a folder, byte by byte. What a part packs, as the logs of the broker and the parts of the database
  * are, is for the part to be asked about.
  * @param folder absolute path
+ * @param isLeft files that are not looked at, by their path from the folder
  */
-export async function searchFiles(folder: string, wanted: readonly Wanted[]): Promise<LookedAt> {
+export async function searchFiles(
+  folder: string,
+  wanted: readonly Wanted[],
+  isLeft: (path: string) => boolean = () => false
+): Promise<LookedAt> {
   const needles = wanted.flatMap(one => one.needles.map(form => Buffer.from(form)))
   const found: string[] = []
   let files = 0
   let bytes = 0
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  for (const entry of entries) {
-    if (!entry.isFile()) continue
-    const path = join(entry.parentPath, entry.name)
+  for await (const path of filesIn(folder)) {
+    if (isLeft(relative(folder, path))) continue
     const one = await look(path, needles)
     files++
     bytes += one.bytes

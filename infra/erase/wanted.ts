@@ -30,6 +30,7 @@ export function formsOf(text: string): string[] {
 
 /** @param messages of the text: what it is recognised by is its last one, the answer or the document */
 export function wantedOf(dataset: string, id: string, messages: readonly Message[]): Wanted {
-  const text = (messages.at(-1)?.content.trim() ?? '').slice(0, longest)
+  // Half a character at the end would stand nowhere.
+  const text = (messages.at(-1)?.content.trim() ?? '').slice(0, longest).replace(/[\ud800-\udbff]$/, '')
   return { dataset, id, needles: text.length < shortest ? [] : formsOf(text) }
 }

@@ -41,3 +41,8 @@ test('of a very long text its beginning is looked for', () => {
   const [needle] = of('word '.repeat(10_000)).needles
   assert.equal(needle!.length, 4000)
 })
+
+test('a long text that is cut within a character is found all the same', () => {
+  const long = `${'x'.repeat(3999)}🚢 and on`
+  for (const needle of of(long).needles) assert.ok(long.includes(needle) && needle.isWellFormed())
+})
