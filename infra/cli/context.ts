@@ -94,11 +94,15 @@ export async function withDeployment<Result>(
   }
 }
 
-/** The same for those who only read: whatever schema a record was written with is looked up, and none is registered. */
+/** A deployment for who only reads: whatever schema a record was written with is looked up, and none is registered. */
+export const readingOnly = (deployment: Deployment): Deployment => ({
+  ...deployment,
+  codec: createCodec(readOnly(deployment.registry))
+})
+
+/** Runs something with a connection that only reads. */
 export async function withReader<Result>(
   work: (deployment: Deployment, config: Config) => Promise<Result>
 ): Promise<Result> {
-  return await withDeployment((deployment, config) =>
-    work({ ...deployment, codec: createCodec(readOnly(deployment.registry)) }, config)
-  )
+  return await withDeployment((deployment, config) => work(readingOnly(deployment), config))
 }

@@ -5,11 +5,11 @@ import type { Deployment } from '../deployment.ts'
 import { openTransactional, type TransactionalProducer, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import type { OutRecord, RawRecord } from '../kafka/record.ts'
-import { inTurn } from '../kafka/turn.ts'
 import { deadLetterHeaders, givingBack, noticeOf, positionOf, resurrected } from '../runner/deadletter.ts'
 import { allTopics } from '../processors.ts'
-import { commandLog, countOf, withDeployment } from './context.ts'
+import { countOf, withDeployment } from './context.ts'
 import { note, print, printJson, table } from './output.ts'
+import { takingTurns } from './turns.ts'
 
 /** A dead letter as it is listed. */
 export type DeadLetter = {
@@ -174,10 +174,8 @@ export async function replay(options: { reason?: string; offset?: string; json?:
       await producer.close()
     }
   }
-  const waiting = (): void =>
-    note('somebody else gives dead letters back, or was killed over it a moment ago: waiting for the turn')
   const replayed = await withDeployment(deployment =>
-    inTurn(deployment, commandLog(), 'replay', () => give(deployment), waiting)
+    takingTurns(deployment, 'replay', 'gives dead letters back', () => give(deployment))
   )
   if (options.json) return printJson(replayed)
   print(

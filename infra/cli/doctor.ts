@@ -3,15 +3,13 @@ import { errorCodes, EverseedError } from '../../schemas/errors.ts'
 import { auditRollups } from '../clickhouse/audit.ts'
 import { createWarehouse, serverCode, serverCodes, type Warehouse } from '../clickhouse/client.ts'
 import { type Owner, ownerOf, refuseOthers } from '../clickhouse/owner.ts'
-import { createCodec } from '../codec.ts'
 import { connect, type Deployment } from '../deployment.ts'
 import { checkEngine } from '../embedded/clickhouse.ts'
 import { locateJava } from '../embedded/java.ts'
 import { unproved } from '../erase/erase.ts'
 import { eraseGroup } from '../kafka/compaction.ts'
 import { allTopics } from '../processors.ts'
-import { readOnly } from '../registry.ts'
-import { commandLog, resolveConfig, runningUp } from './context.ts'
+import { commandLog, readingOnly, resolveConfig, runningUp } from './context.ts'
 import { print, printJson } from './output.ts'
 import { few } from './retract.ts'
 
@@ -108,9 +106,8 @@ async function losses(admin: Deployment['admin']): Promise<string[]> {
 
 /** Whether every erasure came to its end. */
 async function askErasures(deployment: Deployment): Promise<string> {
-  const codec = createCodec(readOnly(deployment.registry))
   if ((await deployment.admin.members(eraseGroup)) > 0) return 'one is under way'
-  const named = await unproved({ ...deployment, codec })
+  const named = await unproved(readingOnly(deployment))
   if (named.length === 0) return 'each one that was begun was proved'
   throw new EverseedError(
     'NOT_ERASED',

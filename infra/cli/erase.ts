@@ -7,14 +7,14 @@ import type { Ask } from '../clickhouse/lineage.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { eraseGroup } from '../kafka/compaction.ts'
-import { inTurn } from '../kafka/turn.ts'
 import { type Erasure, erase as write, planErasure, type Proof } from '../erase/erase.ts'
 import { shortest } from '../erase/wanted.ts'
 import { allTopics } from '../processors.ts'
 import { type Plan, planRetraction, warn } from '../retract.ts'
 import { commandLog, resolveConfig, runningUp, withDeployment } from './context.ts'
 import { note, print, printJson } from './output.ts'
-import { few, idsIn, standingWords } from './retract.ts'
+import { few, idsIn, showBroken, standingWords } from './retract.ts'
+import { takingTurns } from './turns.ts'
 import { reading } from './versions.ts'
 
 type Options = {
@@ -30,10 +30,7 @@ type Options = {
 function showStanding({ dataset, before, after, floor, models }: Plan): void {
   print(`the next version of ${dataset}, before: ${standingWords(before)}`)
   print(`the next version of ${dataset}, after:  ${standingWords(after)}`)
-  if (after.missing > 0)
-    print(
-      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
-    )
+  showBroken({ dataset, after, floor })
   if (models && models.length > 0)
     print(
       `offline models that were fitted on some of them: ${few(models)}; restart generate, which keeps them in memory as they were`
@@ -143,9 +140,7 @@ export async function erase(dataset: string, given: readonly string[], options: 
     await withDeployment(async deployment => {
       const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options)
       if (options.yes !== true) return await work()
-      const waiting = (): void =>
-        note('somebody else erases texts, or was killed over it a moment ago: waiting for the turn')
-      await inTurn(deployment, commandLog(), eraseGroup, work, waiting)
+      await takingTurns(deployment, eraseGroup, 'erases texts', work)
     })
   } finally {
     await warehouse?.close()

@@ -42,6 +42,14 @@ export function standingWords({ rows, human, displaced, missing }: Standing): st
   return `${rows} rows, ${human} of them human${share}${missing > 0 ? `, ${missing} human rows too few` : others}`
 }
 
+/** Says so where too few human rows are left for a version to be closed. */
+export function showBroken({ dataset, after, floor }: Pick<Plan, 'dataset' | 'after' | 'floor'>): void {
+  if (after.missing > 0)
+    print(
+      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
+    )
+}
+
 function show(plan: Plan): void {
   const { dataset, entries, named, already, rows, before, after, versions: holding, prompts, models } = plan
   print(
@@ -50,10 +58,7 @@ function show(plan: Plan): void {
   print(`${rows} rows of training leave`)
   print(`the next version, before: ${standingWords(before)}`)
   print(`the next version, after:  ${standingWords(after)}`)
-  if (after.missing > 0)
-    print(
-      `this breaks the floor of ${plan.floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
-    )
+  showBroken(plan)
   if (holding.length > 0) print(`versions that hold some of them, and stay as they are: ${few(holding)}`)
   if (prompts && prompts.length > 0)
     print(`${prompts.length} prompts quote them or derive from them: ${few(prompts)}`)

@@ -43,12 +43,13 @@ export type Erasure = {
   readonly versions: readonly string[]
 }
 
+const isUnproved = ({ kind, erased_at }: Retraction): boolean => kind === 'ERASED' && erased_at === null
+
 /** Texts named for an erasure that was never proved, as `dataset/id`: it is under way, or was interrupted. */
 export async function unproved(deployment: Deployment): Promise<string[]> {
   const all = await readTable(deployment, retractions)
-  return [...all.values()].flatMap(({ kind, erased_at, ancestor, dataset, id }) =>
-    kind === 'ERASED' && erased_at === null && ancestor === null ? [textKey(dataset, id)] : []
-  )
+  const named = [...all.values()].filter(one => isUnproved(one) && one.ancestor === null)
+  return named.map(({ dataset, id }) => textKey(dataset, id))
 }
 
 /** What an erasure came to. */
@@ -170,15 +171,14 @@ export async function planErasure(
   const { hits } = await lookThrough(deployment, wanted, progress)
   for (const topic of new Set(hits.map(one => one.topic))) {
     // Rows of training that go with others would break every version that holds them.
-    if (!isCompacted(topic) && (!lose || topic === training.name)) {
-      const ends = (await admin.offsets(topic)).map(({ high }) => high)
-      const { lost, first } = await keysOf(deployment, topic, hits, ends)
-      if (lost > 0)
-        throw new EverseedError(
-          'KEYS_REPEATED',
-          `${lost} records of ${deployment.config.prefix}${topic} have no key or one that comes again (${first}): compacting the topic, by which a record is taken out of it, would take them too. Nothing was written. --lose-repeated erases all the same`
-        )
-    }
+    if (isCompacted(topic) || (lose && topic !== training.name)) continue
+    const ends = (await admin.offsets(topic)).map(({ high }) => high)
+    const { lost, first } = await keysOf(deployment, topic, hits, ends)
+    if (lost > 0)
+      throw new EverseedError(
+        'KEYS_REPEATED',
+        `${lost} records of ${deployment.config.prefix}${topic} have no key or one that comes again (${first}): compacting the topic, by which a record is taken out of it, would take them too. Nothing was written. ${topic === training.name ? 'Rows that versions hold are not given up for it' : '--lose-repeated erases all the same'}`
+      )
   }
   const found = await samplesAmong(deployment, hits)
   const past = [...named].flatMap(id => known.get(id)?.rows ?? [])
@@ -304,9 +304,8 @@ export async function erase(
   )
   // Texts an interrupted erasure found by these, and took out: nothing finds them any more.
   for (const one of (await readTable(deployment, retractions)).values()) {
-    const { kind, ancestor, erased_at, id, dataset: own } = one
-    const unproven = kind === 'ERASED' && erased_at === null
-    if (unproven && ancestor !== null && entries.has(textKey(dataset, ancestor)))
+    const { ancestor, id, dataset: own } = one
+    if (isUnproved(one) && ancestor !== null && entries.has(textKey(dataset, ancestor)))
       entries.set(textKey(own, id), one)
   }
   /** Empties the rows there are, and looks for words everywhere but in the logs of the topics. */
