@@ -16,25 +16,22 @@ import { storeName } from './processors.ts'
 import { retractionsOf } from './retractions.ts'
 import { untilNone } from './patience.ts'
 import { readTable, writeTable } from './tables.ts'
-import { createCut, type Cut, missingHuman } from './versions/cut.ts'
+import { createCut, type Cut, type Share } from './versions/cut.ts'
 import { countsAsReal, enforcedFloor } from './versions/manifest.ts'
 import { extentOf, readCounted } from './versions/rows.ts'
 import { listVersions, nameOf } from './versions/versions.ts'
 
-/** What the next version of a dataset would be. */
-export type Standing = {
-  /** Rows that were not retracted, and the human ones among them. */
-  readonly rows: number
-  readonly human: number
-  /** Rows it leaves out besides, because the human rows they had their places by are gone. */
+/** What the next version of a dataset would be: its rows, and the human ones among them. */
+export type Standing = Share & {
+  /** Rows it leaves out besides what was retracted, because the human rows they had their places by are gone. */
   readonly displaced: number
-  /** Human rows that lack to hold the floor; 0: it can be closed. */
-  readonly missing: number
 }
 
 /** What a retraction would do. */
 export type Plan = {
   readonly dataset: string
+  /** Whether what is made of the texts leaves too, also what comes later. */
+  readonly descendants: boolean
   /** What would be written: ids, and for descendants the named text they leave for. */
   readonly entries: readonly { readonly id: string; readonly ancestor: string | null }[]
   /** Of these, texts that were named. */
@@ -72,11 +69,10 @@ async function storeCaughtUp({ admin }: Deployment): Promise<void> {
   })
 }
 
-const standing = (cut: Cut, floor: number): Standing => {
-  const { rows, human } = cut.left()
-  const displaced = cut.excluded().displaced.length
-  return { rows, human, displaced, missing: missingHuman({ rows, human }, floor) }
-}
+const standing = (cut: Cut): Standing => ({
+  ...cut.taken(),
+  displaced: cut.excluded().displaced.length
+})
 
 /** Offline models whose range of human texts holds one of these. */
 async function fittedOn(ask: Ask, dataset: string, texts: readonly Text[]): Promise<string[]> {
@@ -121,8 +117,11 @@ export async function planRetraction(
   const found = descendants && ask ? await descendantsOf(ask, name, named) : []
   const leaving = [...named.map(id => ({ id, ancestor: null })), ...found]
   const gone = await retractionsOf(deployment, name)
-  const entries = leaving.filter(({ id }) => !gone.has(id))
-  const leaves = new Set(entries.map(({ id }) => id))
+  const entries = leaving.filter(({ id }) => {
+    const before = gone.get(id)
+    return !before || (descendants && !before.descendants)
+  })
+  const leaves = new Set(entries.flatMap(({ id }) => (gone.has(id) ? [] : [id])))
   const texts = ask ? await textsOf(ask, named, name) : []
   const seen = new Set(texts.map(({ id }) => id))
 
@@ -157,14 +156,15 @@ export async function planRetraction(
   )
   return {
     dataset: name,
+    descendants,
     entries,
     named: entries.filter(({ ancestor }) => ancestor === null).length,
     already: leaving.length - entries.length,
     unseen: ask ? named.filter(id => !seen.has(id) && !gone.has(id)) : null,
     rows,
     floor,
-    before: standing(before, floor),
-    after: standing(after, floor),
+    before: standing(before),
+    after: standing(after),
     versions: versions.map(one => one.name).filter(one => holding.has(one)),
     prompts: ask ? await promptsWith(ask, name, leaves) : null,
     models: ask ? await fittedOn(ask, name, await textsOf(ask, leaves, name)) : null
@@ -175,18 +175,20 @@ export async function planRetraction(
 const author = 'retract'
 const keyOf = (dataset: string): string => `dataset:${dataset}|${author}`
 
-/** What everybody is told of a dataset whose next version would be below the floor; nothing where it would hold it. */
-export async function warn(deployment: Deployment, { dataset, rows, after, floor }: Plan): Promise<void> {
-  const { missing, human } = after
-  if (missing === 0) return
-  const evidence = { retracted: rows, rows: after.rows, human, missing, floor }
+/** What everybody is told of a dataset whose next version holds the floor only by what it leaves out besides. */
+export async function warn(
+  deployment: Deployment,
+  { dataset, rows, before, after, floor }: Plan
+): Promise<void> {
+  const displaced = after.displaced - before.displaced
+  if (displaced <= 0) return
   const word: Control = {
     scope: `dataset:${dataset}`,
     author,
     action: 'warn',
     state: 'WARNING',
-    reason: `after a retraction ${missing} human rows are missing to hold the floor of ${floor}: no version is closed until they are there`,
-    evidence: JSON.stringify(evidence),
+    reason: `a retraction broke the floor of ${floor}: the next version leaves out ${displaced} rows besides, which had their places by human rows that left`,
+    evidence: JSON.stringify({ retracted: rows, floor, ...after }),
     temperature_delta: null,
     expires_at: null,
     created_at: microseconds()
@@ -194,7 +196,7 @@ export async function warn(deployment: Deployment, { dataset, rows, after, floor
   await writeTable(deployment, control, [[keyOf(dataset), word]])
 }
 
-/** Takes the word about retractions back: a version was closed, so no human rows are missing. */
+/** Takes the word about retractions back: a version was closed that holds the floor. */
 export async function calm(deployment: Deployment, dataset: string): Promise<void> {
   const word = (await readTable(deployment, control)).get(keyOf(dataset))
   if (word?.action !== 'warn') return
@@ -217,23 +219,27 @@ const batch = 1000
  * @param by who retracts
  */
 export async function retract(deployment: Deployment, plan: Plan, reason: string, by: string): Promise<void> {
-  const { dataset, entries } = plan
+  const { dataset, entries, descendants } = plan
   await warn(deployment, plan)
+  const gone = await retractionsOf(deployment, dataset)
   for (let from = 0; from < entries.length; from += batch) {
     const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
       `${dataset}/${id}`,
-      {
-        id,
-        dataset,
-        kind: 'RETRACTED',
-        reason,
-        ancestor,
-        content_hash: '',
-        author: by,
-        created_at: microseconds(),
-        rows: [],
-        erased_at: null
-      }
+      gone.has(id)
+        ? { ...gone.get(id)!, descendants }
+        : {
+            id,
+            dataset,
+            kind: 'RETRACTED',
+            reason,
+            ancestor,
+            content_hash: '',
+            author: by,
+            created_at: microseconds(),
+            rows: [],
+            erased_at: null,
+            descendants
+          }
     ])
     await writeTable(deployment, retractions, records)
   }

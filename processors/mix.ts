@@ -4,8 +4,10 @@
  * follows. Where a row would break a promise the mixer waits, and says what is missing.
  */
 import { textKey } from '../schemas/identity.ts'
-import { control, samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
+import { control, retractions, samplesHuman, samplesVerified, training } from '../schemas/topics.ts'
+import type { Retraction } from '../schemas/types.ts'
 import { defineProcessor, memory, type Output, type Processor } from './contract.ts'
+import { heirOf } from './heir.ts'
 import { createLane, type Laid, type Lane, nothingLaid } from './mix/lane.ts'
 import { type Input, obstacle, planOf, unwanted, withRow } from './mix/plan.ts'
 import { isOver, type Offsets, taking } from './mix/quota.ts'
@@ -28,7 +30,7 @@ export const mixer = (room: Room): Processor =>
     name: 'mix',
     doc: 'interleaves human and verified samples so that every prefix holds the real share',
     inputs: { human: samplesHuman, verified: samplesVerified },
-    outputs: { laid: training, word: control },
+    outputs: { laid: training, word: control, gone: retractions },
     drops: [
       'retracted',
       'not_seed',
@@ -62,7 +64,13 @@ export const mixer = (room: Room): Processor =>
 
       const settled = createRest(tables, () => position('verified'))
 
-      const left = ({ dataset, id }: Row): boolean => tables.retraction(dataset, id) !== undefined
+      /** Why a row leaves; for what it was made of: what is to be said of it. Undefined: it stays. */
+      const leaving = (row: Row): readonly Output[] | undefined => {
+        const retraction = (id: string): Retraction | undefined => tables.retraction(row.dataset, id)
+        if (retraction(row.id)) return []
+        const heir = heirOf(row, retraction, 'mix', now())
+        return heir && [out('gone', textKey(heir.dataset, heir.id), heir)]
+      }
 
       /**
        * Lays down what has its place; `budget`: what may be laid at once.
@@ -90,8 +98,9 @@ export const mixer = (room: Room): Processor =>
             break
           }
           // What was retracted while it waited gives up its turn without a place.
-          const gone = left(sample)
-          if (!gone) {
+          const gone = leaving(sample)
+          if (gone) outputs.push(...gone)
+          else {
             budget.left -= bytes
             laid = { ...laid, ...withRow(laid, of) }
           }
@@ -145,7 +154,8 @@ export const mixer = (room: Room): Processor =>
           const { plan } = lane
           const row = rowOf(value)
           if (!row) return drop('not_seed')
-          if (left(row)) return drop('retracted')
+          const gone = leaving(row)
+          if (gone) return drop('retracted', ...gone)
           const reason = unwanted(plan, tables.dataset(dataset)!.max_generation, input, row)
           if (reason) return drop(reason)
           const laid = laidOf(dataset, lane)

@@ -19,7 +19,6 @@ export const errorCodes = {
   FENCED: { exit: 1, doc: 'another process took over this slot' },
   FILE_UNREADABLE: { exit: 2, doc: 'an input file cannot be read' },
   FILE_UNWRITABLE: { exit: 2, doc: 'an output file cannot be written' },
-  HUMAN_SHORT: { exit: 1, doc: 'too little human text is left: the real share would be below the floor' },
   JAVA_MISSING: { exit: 1, doc: 'no Java 17 or newer was found' },
   KAFKA_REFUSED: { exit: 1, doc: 'Kafka refuses for good: a right is missing or a setting does not fit' },
   KAFKA_UNREACHABLE: { exit: 1, doc: 'the Kafka cluster does not answer' },

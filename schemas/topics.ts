@@ -214,7 +214,7 @@ export const retractions = table(
   'retractions',
   'Retraction',
   'dataset/id',
-  ['operator'],
+  ['operator', 'mix'],
   'texts that leave: versions closed later do not hold them'
 )
 export const keys = table('keys', 'PublisherKey', 'key id', ['operator'], 'keys human text is signed with')

@@ -451,6 +451,8 @@ export type Retraction = {
   rows: ErasedRow[]
   /** ERASED only: when its words were found nowhere any more, Unix time in microseconds; null: the erasure is not done. */
   erased_at: number | null
+  /** Whether everything that is made of it leaves too, whenever it comes. */
+  descendants: boolean
 }
 
 /** Life of a run. */

@@ -30,7 +30,7 @@ type Options = {
 function showStanding({ dataset, before, after, floor, models }: Plan): void {
   print(`the next version of ${dataset}, before: ${standingWords(before)}`)
   print(`the next version of ${dataset}, after:  ${standingWords(after)}`)
-  showBroken({ dataset, after, floor })
+  showBroken({ before, after, floor })
   if (models && models.length > 0)
     print(
       `offline models that were fitted on some of them: ${few(models)}; restart generate, which keeps them in memory as they were`

@@ -46,8 +46,8 @@ The tree ends at human texts and at models with the versions they were trained o
       'after',
       `
 Closed versions stay as they are; versions show counts what was retracted since. Rows that had their places in the mix by
-retracted human rows leave with them; where too little human text is left, no version is closed until there is more.
-Nobody can take a retraction back.`
+retracted human rows leave with them, so that what remains holds the floor. With --descendants what is made of the texts
+later, by prompts that are under way, never enters the mix. Nobody can take a retraction back.`
     )
     .action(async (dataset: string, ids: string[], options) => {
       const { retract } = await import('./retract.ts')

@@ -36,17 +36,17 @@ export async function idsIn(path: string): Promise<string[]> {
 export const few = (names: readonly string[], most = 10): string =>
   shown(names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : ''))
 
-export function standingWords({ rows, human, displaced, missing }: Standing): string {
+export function standingWords({ rows, human }: Standing): string {
   const share = rows === 0 ? '' : `, real share ${(human / rows).toFixed(3)}`
-  const others = displaced === 0 ? '' : `; ${displaced} of the others lose their places`
-  return `${rows} rows, ${human} of them human${share}${missing > 0 ? `, ${missing} human rows too few` : others}`
+  return `${rows} rows, ${human} of them human${share}`
 }
 
-/** Says so where too few human rows are left for a version to be closed. */
-export function showBroken({ dataset, after, floor }: Pick<Plan, 'dataset' | 'after' | 'floor'>): void {
-  if (after.missing > 0)
+/** Says so where the floor holds only by rows that leave besides. */
+export function showBroken({ before, after, floor }: Pick<Plan, 'before' | 'after' | 'floor'>): void {
+  const displaced = after.displaced - before.displaced
+  if (displaced > 0)
     print(
-      `this breaks the floor of ${floor}: no version of ${dataset} can be closed until ${after.missing} human rows more are laid down`
+      `this breaks the floor of ${floor}: ${displaced} rows more leave, which had their places by human rows that are gone`
     )
 }
 

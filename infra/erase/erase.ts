@@ -214,7 +214,7 @@ async function remember(
   const records = entries.map(({ rows, ...entry }): [string, Retraction] => {
     const key = textKey(entry.dataset, entry.id)
     const before = known.get(key)
-    const first = before ?? { reason, author: by, created_at: microseconds() }
+    const first = before ?? { reason, author: by, created_at: microseconds(), descendants: false }
     return [
       key,
       {
@@ -223,6 +223,7 @@ async function remember(
         reason: first.reason,
         author: first.author,
         created_at: first.created_at,
+        descendants: first.descendants,
         rows: unique([...(before?.rows ?? []), ...rows], placeOf),
         erased_at
       }

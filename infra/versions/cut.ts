@@ -24,21 +24,14 @@ export type Cut = {
   /** Begins the next slot: a prefix is one of a slot. */
   nextSlot(): void
   excluded(): Excluded
-  /** What is left once the retracted rows are gone, those that leave with them still counted. */
-  left(): Share
+  /** What it took, over all slots. */
+  taken(): Share
   /** Real share of the smallest prefix of the whole stream, as it was laid down; 1 for none. */
   smallestLaid(): number
 }
 
 /** A share that a prefix of so many rows may fall short of the floor by: rounding, never a row. */
 export const rounding = 1e-9
-
-/** Human rows that some rows lack to hold the floor. */
-export function missingHuman({ rows, human }: Share, floor: number): number {
-  if (human >= floor * rows - rounding) return 0
-  // Each one that comes is a row more itself. A floor of 1 wants no other row at all.
-  return floor >= 1 ? Infinity : Math.ceil((floor * rows - human) / (1 - floor) - rounding)
-}
 
 /**
  * @param floor smallest real share of every prefix, 0 to 1
@@ -53,7 +46,7 @@ export function createCut(
   const gone = new Set<string>()
   const displaced = new Set<string>()
   let out = 0
-  let left = { rows: 0, human: 0 }
+  let taken = { rows: 0, human: 0 }
   let laid = { rows: 0, human: 0 }
   let held = { rows: 0, human: 0 }
   let paid = true
@@ -75,7 +68,6 @@ export function createCut(
         if (real) paid = false
         return false
       }
-      left = counted(left, real)
       const next = counted(held, real)
       // Where no human row left, nothing else does: a stream that breaks the promise itself is another matter.
       if (!paid && !real && next.human < floor * next.rows - rounding) {
@@ -84,6 +76,7 @@ export function createCut(
         return false
       }
       held = next
+      taken = counted(taken, real)
       return true
     },
     nextSlot() {
@@ -92,7 +85,7 @@ export function createCut(
       paid = true
     },
     excluded: () => ({ rows: out, retracted: [...gone].toSorted(), displaced: [...displaced].toSorted() }),
-    left: () => left,
+    taken: () => taken,
     smallestLaid: () => smallest
   }
 }

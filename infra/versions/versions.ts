@@ -1,14 +1,17 @@
 /** Versions: immutable cuts of a dataset's training stream, closed in one record. */
+import { heirOf } from '../../processors/heir.ts'
 import { EverseedError } from '../../schemas/errors.ts'
+import { textKey } from '../../schemas/identity.ts'
 import { retractions, training, versions } from '../../schemas/topics.ts'
-import type { Dataset, Version } from '../../schemas/types.ts'
+import type { Dataset, Retraction, Version } from '../../schemas/types.ts'
 import { encodeChecked } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { findDataset } from '../datasets.ts'
 import { retractionsOf } from '../retractions.ts'
-import { createCut, type Cut, missingHuman, rounding } from './cut.ts'
+import { writeTable } from '../tables.ts'
+import { createCut, type Cut, rounding } from './cut.ts'
 import {
   countsAsReal,
   createDigest,
@@ -17,7 +20,7 @@ import {
   excludedOf,
   type Manifest
 } from './manifest.ts'
-import { extentOf, readCounted, slotsOf } from './rows.ts'
+import { type Counted, extentOf, readCounted, slotsOf } from './rows.ts'
 
 /** How a version is named: `dataset@version`. */
 export function nameOf({ dataset, version }: Pick<Version, 'dataset' | 'version'>): string {
@@ -74,7 +77,8 @@ async function count(
   offsets: readonly number[],
   retracted: ReadonlySet<string>,
   parent: Version | undefined,
-  progress: (rows: number) => void
+  progress: (rows: number) => void,
+  look: (row: Counted) => void = () => {}
 ): Promise<{ manifest: Manifest; digest: string; parentDigest: string; cut: Cut }> {
   const cut = createCut(enforcedFloor(dataset), retracted, countsAsReal(dataset))
   const whole = createTally(dataset, `${dataset.name}@${version}`)
@@ -86,6 +90,7 @@ async function count(
     dataset,
     { offsets, without: new Set() },
     ({ slot, offset, sample }) => {
+      look(sample)
       if (cut.takes(sample)) whole.add(sample)
       if (earlier && offset < (earlier.offsets[slot] ?? 0) && !earlier.without.has(sample.id))
         before.add(sample.id)
@@ -101,13 +106,55 @@ async function count(
 }
 
 /**
+ * Counts what a version over some offsets holds once everything that was retracted by now is out. Rows that were laid down
+ * before the mixer heard that what they were made of leaves with its descendants are retracted here.
+ */
+async function countWithout(
+  deployment: Deployment,
+  dataset: Dataset,
+  version: string,
+  offsets: readonly number[],
+  parent: Version | undefined,
+  progress: (rows: number) => void
+): ReturnType<typeof count> {
+  const gone = await retractionsOf(deployment, dataset.name)
+  for (;;) {
+    const heirs: Retraction[] = []
+    const counted = await count(
+      deployment,
+      dataset,
+      version,
+      offsets,
+      new Set(gone.keys()),
+      parent,
+      progress,
+      row => {
+        const heir = gone.has(row.id)
+          ? undefined
+          : heirOf(row, id => gone.get(id), 'versions', microseconds())
+        if (!heir) return
+        heirs.push(heir)
+        gone.set(heir.id, heir)
+      }
+    )
+    if (heirs.length === 0) return counted
+    await writeTable(
+      deployment,
+      retractions,
+      heirs.map(heir => [textKey(heir.dataset, heir.id), heir])
+    )
+    await deployment.admin.settled([retractions.name])
+  }
+}
+
+/**
  * Closes a version: everything the dataset's training stream holds now and nobody retracted. The rows are read once, and
  * compared with what the parent's record says of its part; then one record is written in one transaction, so a version is
  * there whole or not. It holds every human row of its parent that was not retracted since.
  * @param progress told the rows read so far
  * @returns the version; `created` is false when the newest one holds everything there is
  * @throws EverseedError UNKNOWN_NAME; VERSION_EMPTY; VERSION_BROKEN when rows of the parent are not there any more, or a
- *   prefix holds less than the floor; HUMAN_SHORT when what is left after retractions holds less; FENCED when somebody else
+ *   prefix holds less than the floor; FENCED when somebody else
  *   closes a version of the dataset
  */
 export async function closeVersion(
@@ -125,13 +172,11 @@ export async function closeVersion(
     const own = new Set(slotsOf(dataset, config.partitions))
     const offsets = bounds.map(({ high }, slot) => (own.has(slot) ? high : 0))
     const next = String(Number(parent?.version ?? 0) + 1)
-    const retracted = new Set((await retractionsOf(deployment, name)).keys())
-    const { manifest, digest, parentDigest, cut } = await count(
+    const { manifest, digest, parentDigest, cut } = await countWithout(
       deployment,
       dataset,
       next,
       offsets,
-      retracted,
       parent,
       progress
     )
@@ -149,18 +194,13 @@ export async function closeVersion(
       throw broken(
         `a prefix of training holds a real share of ${cut.smallestLaid()}, below the floor of ${dataset.floor}: no version is closed over it`
       )
-    const missing = missingHuman(cut.left(), enforcedFloor(dataset))
-    if (missing > 0) {
-      const { rows, human } = cut.left()
-      throw new EverseedError(
-        'HUMAN_SHORT',
-        `of the ${rows} rows of ${name} that were not retracted ${human} are human, a real share of ${(human / rows).toFixed(3)} below the floor of ${dataset.floor}: ${missing} human rows are missing; publish human documents and let mix lay them down (everseed versions show ${name} tells what the newest version holds)`
-      )
-    }
     if (manifest.rows === 0) {
+      const { rows: out } = cut.excluded()
       throw new EverseedError(
         'VERSION_EMPTY',
-        `dataset ${name} has no training rows yet: publish human documents and let mix lay them down (everseed status)`
+        out > 0
+          ? `nothing is left of the ${out} rows of ${name}: they were retracted, or had their places by human rows that were; publish human documents and let mix lay them down (everseed status)`
+          : `dataset ${name} has no training rows yet: publish human documents and let mix lay them down (everseed status)`
       )
     }
     const version: Version = {

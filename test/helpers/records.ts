@@ -197,6 +197,7 @@ export const retraction = (id: string, fields: Some<Retraction> = {}): Retractio
   created_at: 0,
   rows: [],
   erased_at: null,
+  descendants: false,
   ...fields
 })
 

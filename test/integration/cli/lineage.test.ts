@@ -254,35 +254,86 @@ test('verify finds out a version that leaves out what nobody retracted', async (
   assert.match(wrong, /digest of its rows is/)
 })
 
-test('a floor that breaks is told before and in control; no version is closed until human rows are there', async () => {
+test('a floor that breaks is told before and in control; the version holds it by what it leaves out', async () => {
   const file = place.file('ids.txt', '# a poisoned source\nh2\n\nh3\nh4\n')
   const plan = await told('retract', 'd', '--file', file, '--reason', 'poisoned', '--yes')
-  assert.match(plan, /after: {2}2 rows, 0 of them human, real share 0\.000, 2 human rows too few\n/)
+  assert.match(plan, /after: {2}0 rows, 0 of them human\n/)
   assert.match(
     plan,
-    /breaks the floor of 0\.5: no version of d can be closed until 2 human rows more are laid down/
+    /breaks the floor of 0\.5: 2 rows more leave, which had their places by human rows that are gone\n/
   )
   const word = async () =>
     (await readAll(deployment, topics.control)).findLast(({ key }) => String(key) === 'dataset:d|retract')
       ?.decoded
   const said = await word()
   assert.deepEqual([said?.action, said?.state], ['warn', 'WARNING'])
-  assert.match(said!.reason, /2 human rows are missing to hold the floor of 0\.5/)
-  await refused(['versions', 'create', 'd'], 1, /0 are human.*: 2 human rows are missing.*\[HUMAN_SHORT\]/)
+  assert.match(
+    said!.reason,
+    /broke the floor of 0\.5: the next version leaves out 2 rows besides, which had their places/
+  )
+  assert.deepEqual(JSON.parse(said!.evidence), {
+    retracted: 3,
+    floor: 0.5,
+    rows: 0,
+    human: 0,
+    displaced: 2
+  })
+  await refused(
+    ['versions', 'create', 'd'],
+    2,
+    /nothing is left of the 8 rows of d: they were retracted, or had their places.*\[VERSION_EMPTY\]/
+  )
 
-  // They come too late for the places of g3 and g4, which leave; what is laid with them has its place.
-  await lay(topics.training, [person(6), person(7), person(8), answer(5, 'h6')])
-  assert.match(await told('versions', 'create', 'd'), /d@3 is closed: 4 rows, 3 of them human/)
+  // One human row pays for one answer again; those who came before it stay out.
+  await lay(topics.training, [person(6), answer(5, 'h6')])
+  assert.match(await told('versions', 'create', 'd'), /d@3 is closed: 2 rows, 1 of them human/)
   const three = await findVersion(deployment, 'd@3')
   const { excluded, smallest_prefix_share } = JSON.parse(three.manifest) as {
     excluded: { displaced: string[] }
     smallest_prefix_share: number
   }
-  assert.deepEqual([excluded.displaced, smallest_prefix_share], [['g3', 'g4'], 3 / 4])
+  assert.deepEqual([excluded.displaced, smallest_prefix_share], [['g3', 'g4'], 1 / 2])
   assert.deepEqual(await verifyVersion(deployment, three), [])
   assert.equal((await word())?.action, 'none')
   await stored()
   assert.match(await told('lineage', 'g3'), /; versions d@1, d@2\n/)
+})
+
+test('what was laid before the mixer heard that its ancestors leave is found when a version is closed', async () => {
+  // g6 is of g2, and that of h1, which left with its descendants; g7 came first, and is of g6. h2 left alone.
+  await lay(topics.training, [
+    person(7),
+    answer(7, 'g6'),
+    person(8),
+    answer(6, 'g2'),
+    person(9),
+    answer(8, 'h2')
+  ])
+  assert.match(await told('versions', 'create', 'd'), /d@4 is closed: 6 rows, 4 of them human/)
+  const keys = await told('subscribe', 'training', '--version', 'd@4', '--format', 'keys')
+  assert.equal(keys, 'h6\ng5\nh7\nh8\nh9\ng8\n')
+  const gone = await retractionsOf(deployment, 'd')
+  for (const id of ['g6', 'g7'])
+    assert.partialDeepStrictEqual(gone.get(id), {
+      ancestor: 'h1',
+      reason: 'licence withdrawn',
+      author: 'versions',
+      descendants: true
+    })
+  assert.deepEqual(await verifyVersion(deployment, await findVersion(deployment, 'd@4')), [])
+})
+
+test('who asks for the descendants afterwards gets them, and the first reason stays', async () => {
+  const asked = ['retract', 'd', 'h2', '--descendants', '--reason', 'now with all', '--yes', '--json']
+  await lay(topics.generations, [
+    make.generation('g8', 'x', { provenance: make.provenance({ parent_ids: ['h2'] }) })
+  ])
+  const { entries, rows } = parsed<Plan>(await everseed(...asked))
+  assert.deepEqual([entries.map(({ id }) => id).toSorted(), rows], [['g8', 'h2'], 1])
+  const gone = await retractionsOf(deployment, 'd')
+  assert.partialDeepStrictEqual(gone.get('h2'), { reason: 'poisoned', ancestor: null, descendants: true })
+  assert.partialDeepStrictEqual(gone.get('g8'), { reason: 'now with all', ancestor: 'h2', descendants: true })
+  assert.deepEqual(parsed<Plan>(await everseed(...asked)).entries, [])
 })
 
 test('a retraction that is killed is done by saying it again, and nothing is said twice', async () => {

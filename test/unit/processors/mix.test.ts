@@ -6,7 +6,7 @@ import type { Tester } from '../../../infra/runner/memory.ts'
 import type { Instance, Output, Verdict } from '../../../processors/contract.ts'
 import { mix, mixer } from '../../../processors/mix.ts'
 import { isReal as countsAsReal, parseMix } from '../../../processors/mixing.ts'
-import { samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
+import { retractions, samplesHuman, samplesVerified, training } from '../../../schemas/topics.ts'
 import type { Origin, Sample, Split } from '../../../schemas/types.ts'
 import { createHarness, fakeTables } from '../../helpers/context.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults, type Step } from '../../helpers/play.ts'
@@ -450,6 +450,53 @@ describe('what was retracted', () => {
         ...answers.map(id => ({ side: 'verified' as const, sample: answer(id) })),
         ...Array.from({ length: 6 }, (_, index) => ({ side: 'human' as const, sample: person(`h${index}`) }))
       ])
+    }
+  })
+
+  test('with its descendants takes along what is made of it later, and what is made of that', async () => {
+    for (const mixing of [mix, tight]) {
+      const tester = await start(0.5, mixing)
+      const made = (id: string, from: Partial<Record<'parent_ids' | 'quoted_ids', string[]>>): Sample =>
+        make.sample(id, `answer ${id}`, { provenance: make.provenance({ generation: 1, ...from }) })
+      const arrives = (sample: Sample): void => tester.feed(samplesVerified, sample.id, sample)
+      // Waits for human text when its parent leaves.
+      arrives(made('waits', { parent_ids: ['h0'] }))
+      await tester.settle()
+      tester.table('retractions', 'd/h0', make.retraction('h0', { descendants: true, reason: 'poisoned' }))
+      leave(tester, 'h1')
+      arrives(made('derives', { parent_ids: ['x', 'h0'] }))
+      arrives(made('quotes', { quoted_ids: ['h0'] }))
+      arrives(made('of named alone', { parent_ids: ['h1'], quoted_ids: ['h1'] }))
+      arrives(made('free', { parent_ids: ['h2'] }))
+      await tester.settle()
+      // What the mixer says stands in the table that it reads.
+      for (const { key, value } of tester.read(retractions)) tester.table('retractions', key!, value)
+      if (mixing === tight) await tester.restart()
+      arrives(made('second', { parent_ids: ['derives'] }))
+      for (let index = 2; index < 8; index++) tester.feed(samplesHuman, `h${index}`, person(`h${index}`))
+      await tester.settle()
+      await end(tester)
+      await tester.tick()
+      assert.deepEqual(
+        laid(tester).flatMap(({ id, provenance }) => (provenance.origin === 'SYNTHETIC' ? [id] : [])),
+        ['of named alone', 'free']
+      )
+      const gone = tester.read(retractions)
+      assert.deepEqual(gone.map(({ key }) => key).toSorted(), [
+        'd/derives',
+        'd/quotes',
+        'd/second',
+        'd/waits'
+      ])
+      for (const { value } of gone)
+        assert.partialDeepStrictEqual(value, {
+          dataset: 'd',
+          kind: 'RETRACTED',
+          reason: 'poisoned',
+          ancestor: 'h0',
+          author: 'mix',
+          descendants: true
+        })
     }
   })
 })

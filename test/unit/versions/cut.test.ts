@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createCut, missingHuman } from '../../../infra/versions/cut.ts'
+import { createCut } from '../../../infra/versions/cut.ts'
 import type { Sample } from '../../../schemas/types.ts'
 import * as make from '../../helpers/records.ts'
 
@@ -65,7 +65,17 @@ describe('what a version holds', () => {
         const human = list.flat().filter(one => one.human && !one.retracted).length
         assert.equal(taken.flat().filter(one => one.human).length, human, 'no human row is displaced')
         assert.equal(rows, gone.length + displaced.length)
+        assert.deepEqual(cut.taken(), { rows: all - rows, human })
         assert.ok(cut.smallestLaid() >= floor - 1e-9, 'the stream kept its promise')
+        for (const [slot, own] of list.entries()) {
+          const left = own.filter(one => one.human && one.retracted).length
+          const guests = own.filter(one => !one.human && !one.retracted).length
+          const lost = guests - taken[slot]!.filter(one => !one.human).length
+          assert.ok(
+            floor === 0 ? lost === 0 : lost <= Math.ceil((left * (1 - floor)) / floor - 1e-9),
+            'no more is displaced than human rows paid for'
+          )
+        }
       })
     )
   })
@@ -115,22 +125,4 @@ describe('what a version holds', () => {
       'another slot has lost nothing'
     )
   })
-})
-
-test('as many human rows are missing as hold the floor once they are there, and no more', () => {
-  fc.assert(
-    fc.property(
-      fc.constantFrom(0, 0.25, 1 / 3, 0.5, 0.9),
-      fc.nat(500),
-      fc.nat(500),
-      (floor, human, others) => {
-        const missing = missingHuman({ rows: human + others, human }, floor)
-        const holdsWith = (more: number): boolean => human + more >= floor * (human + others + more) - 1e-9
-        assert.ok(holdsWith(missing))
-        assert.ok(missing === 0 || !holdsWith(missing - 1))
-      }
-    )
-  )
-  assert.equal(missingHuman({ rows: 5, human: 5 }, 1), 0)
-  assert.equal(missingHuman({ rows: 5, human: 4 }, 1), Infinity)
 })
