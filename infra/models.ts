@@ -4,8 +4,8 @@ import { sha128 } from '../schemas/identity.ts'
 import { models } from '../schemas/topics.ts'
 import type { Model, Version } from '../schemas/types.ts'
 import { type Deployment, microseconds } from './deployment.ts'
-import { readTable, writeTable } from './tables.ts'
-import { findVersion, manifestOf, nameOf } from './versions/versions.ts'
+import { changeAlone, readTable } from './tables.ts'
+import { findVersion, listVersions, manifestOf, nameOf } from './versions/versions.ts'
 
 /** What somebody says of a model. Its generation is not among it: it follows. */
 export type Declared = {
@@ -21,8 +21,12 @@ export type Declared = {
 
 /** Models somebody registered, newest revision of each; what recipes say of others is not among them. */
 export async function registeredModels(deployment: Deployment): Promise<Map<string, Model>> {
+  return registeredIn(await readTable(deployment, models))
+}
+
+function registeredIn(table: ReadonlyMap<string, Model>): Map<string, Model> {
   const found = new Map<string, Model>()
-  for (const model of (await readTable(deployment, models)).values()) {
+  for (const model of table.values()) {
     const before = found.get(model.id)
     // What is said again is an entry that was there: the time tells which word is the last.
     if (model.registered && !(before && before.created_at > model.created_at)) found.set(model.id, model)
@@ -47,61 +51,110 @@ function newest(generations: readonly (number | null)[]): number | null {
 }
 
 /**
+ * How a model would descend from itself: by its bases, and by versions that hold texts of models. Names alone tell: a model
+ * that was trained anew is another one, and has a name of its own.
+ * @param of what it was made of
+ * @param versions by name
+ * @returns the way up to itself in words; undefined: there is none
+ */
+export function circleOf(
+  id: string,
+  of: Pick<Model, 'base' | 'trained_on'>,
+  known: ReadonlyMap<string, Pick<Model, 'base' | 'trained_on'>>,
+  versions: ReadonlyMap<string, Version>
+): string | undefined {
+  const seen = new Set<string>()
+  const next = [{ of, way: '' }]
+  for (let made = next.pop(); made; made = next.pop()) {
+    const { base, trained_on } = made.of
+    const steps = base === null ? [] : [{ model: base, step: `its base ${base}` }]
+    for (const name of trained_on) {
+      const version = versions.get(name)
+      for (const model of Object.keys(version ? manifestOf(version).models : {}))
+        steps.push({ model, step: `${name}, which holds texts of ${model}` })
+    }
+    for (const { model, step } of steps) {
+      const way = made.way === '' ? step : `${made.way}, by ${step}`
+      if (model === id) return way
+      if (seen.has(model)) continue
+      seen.add(model)
+      const entry = known.get(model)
+      if (entry) next.push({ of: entry, way })
+    }
+  }
+  return undefined
+}
+
+/**
  * Registers a model. Its generation is that of the newest text it ever saw: in the versions it was trained on, or by its
  * base. Of a model that names neither it is unknown.
  * @returns the entry, and whether it is new
- * @throws EverseedError UNKNOWN_NAME for a version or base that is not there; MODEL_CYCLE for a model trained on its own
- *   texts under its own name
+ * @throws EverseedError UNKNOWN_NAME for a version or base that is not there; MODEL_CYCLE for a model that would descend
+ *   from itself; FENCED, KAFKA_UNREACHABLE
  */
 export async function addModel(
   deployment: Deployment,
   declared: Declared
 ): Promise<{ model: Model; created: boolean }> {
   const { id, provider, family, trainedOn, base, outputTerms } = declared
-  const cycle = (message: string): EverseedError =>
-    new EverseedError('MODEL_CYCLE', `${message}: give the newly trained model a name of its own`)
-  if (base === id) throw cycle(`${id} is named as its own base`)
-  const known = await registeredModels(deployment)
-  const generations: (number | null)[] = []
-  if (base !== null) {
-    const found = known.get(base)
-    if (!found) {
-      throw new EverseedError(
-        'UNKNOWN_NAME',
-        `base ${base} is not registered: register it first with everseed models add ${base}, without --trained-on when what it was trained on is unknown`
+  // One lock for all: two models that name each other at the same time would be a circle.
+  const what = { lock: 'models', words: 'the registry of models' }
+  return await changeAlone<Model, { model: Model; created: boolean }>(
+    deployment,
+    models,
+    what,
+    async table => {
+      const known = registeredIn(table)
+      const generations: (number | null)[] = []
+      if (base !== null && base !== id) {
+        const found = known.get(base)
+        if (!found) {
+          throw new EverseedError(
+            'UNKNOWN_NAME',
+            `base ${base} is not registered: register it first with everseed models add ${base}, without --trained-on when what it was trained on is unknown`
+          )
+        }
+        generations.push(found.generation)
+      }
+      const names: string[] = []
+      for (const name of trainedOn) {
+        const version = await findVersion(deployment, name)
+        names.push(nameOf(version))
+        generations.push(newestGeneration(version))
+      }
+      names.sort()
+      const all = await listVersions(deployment)
+      const way = circleOf(
+        id,
+        { base, trained_on: names },
+        known,
+        new Map(all.map(one => [nameOf(one), one]))
       )
+      if (way !== undefined)
+        throw new EverseedError(
+          'MODEL_CYCLE',
+          `${id} would descend from itself, by ${way}: give the newly trained model a name of its own`
+        )
+      const generation = newest(generations)
+      const revision = sha128(
+        JSON.stringify(['registered', id, provider, family, names, base, generation, outputTerms])
+      )
+      const before = known.get(id)
+      if (before?.revision === revision) return { result: { model: before, created: false } }
+      const model: Model = {
+        id,
+        revision,
+        provider,
+        family,
+        base,
+        trained_on: names,
+        generation,
+        output_terms: outputTerms,
+        offline: null,
+        registered: true,
+        created_at: microseconds()
+      }
+      return { result: { model, created: true }, entry: [`${id}@${revision}`, model] }
     }
-    generations.push(found.generation)
-  }
-  const names: string[] = []
-  for (const name of trainedOn) {
-    const version = await findVersion(deployment, name)
-    if (Object.hasOwn(manifestOf(version).models, id))
-      throw cycle(`${nameOf(version)} holds texts of ${id} itself`)
-    names.push(nameOf(version))
-    generations.push(newestGeneration(version))
-  }
-  names.sort()
-  const generation = newest(generations)
-  const revision = sha128(
-    JSON.stringify(['registered', id, provider, family, names, base, generation, outputTerms])
   )
-  const before = known.get(id)
-  if (before?.revision === revision) return { model: before, created: false }
-  const model: Model = {
-    id,
-    revision,
-    provider,
-    family,
-    base,
-    trained_on: names,
-    generation,
-    output_terms: outputTerms,
-    offline: null,
-    registered: true,
-    created_at: microseconds()
-  }
-  await writeTable(deployment, models, [[`${id}@${revision}`, model]])
-  await deployment.admin.settled([models.name])
-  return { model, created: true }
 }

@@ -90,6 +90,19 @@ function withGeneration(source: Source, registered: Model | undefined): Source {
   return { ...source, trained_generation: known }
 }
 
+/** What a recipe assumes of models nobody registered, and does not say itself; a line each. */
+export async function assumptionsOf(deployment: Deployment, { sources }: Recipe): Promise<string[]> {
+  const registry = await registeredModels(deployment)
+  const blind = sources.filter(
+    ({ provider, model, trained_generation: said }) =>
+      provider !== 'offline' && said === undefined && !registry.has(model)
+  )
+  return [...new Set(blind.map(({ model }) => model))].map(
+    model =>
+      `what model ${model} was trained on is unknown, it is not registered: assumed is human text alone, so that what it writes is of generation 1; everseed models add ${model} registers it, trained_generation assumes another`
+  )
+}
+
 /**
  * Registers a run, or finds the one of the same recipe.
  * @throws EverseedError RUN_CONFLICT when the name is taken by another recipe

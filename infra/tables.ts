@@ -67,8 +67,55 @@ const transactionMs = 15_000
 const changes = 10
 const changeMs = 500
 
+/** What comes of a change: what it answers, and the entry to write, if any. */
+type Change<Value, Result> = { readonly result: Result; readonly entry?: readonly [string, Value] }
+
 /**
- * Changes an entry of a table: whoever does is alone with it, from reading to writing. Who was overtaken looks again.
+ * Changes a table while nobody else does who uses the same lock: from reading to writing. Who was overtaken looks again.
+ * @param what what is changed, in words; its lock, part of a transactional id
+ * @param change looks at the table as it is
+ * @throws EverseedError FENCED, KAFKA_UNREACHABLE; what `change` throws
+ */
+export async function changeAlone<Value extends object, Result>(
+  deployment: Deployment,
+  topic: Topic<Value>,
+  what: { readonly lock: string; readonly words: string },
+  change: (table: ReadonlyMap<string, Value>) => Promise<Change<Value, Result>>
+): Promise<Result> {
+  const { kafka, config, admin, codec } = deployment
+  for (let attempt = 1; ; attempt++) {
+    const producer = await openTransactional(kafka, config, what.lock, transactionMs)
+    try {
+      await admin.settled([topic.name])
+      const { result, entry } = await change(await readTable(deployment, topic))
+      if (!entry) return result
+      const [key, value] = entry
+      await producer.commit([
+        { topic: topic.name, partition: 0, key, value: encodeChecked(codec, topic, value) }
+      ])
+      // A commit answers before its records are visible; who reads the table now must find the entry.
+      await admin.settled([topic.name])
+      return result
+    } catch (cause) {
+      if (!(cause instanceof TransactionLost)) throw cause
+      if (!cause.fenced || attempt === changes) {
+        const why = cause.fenced ? 'others keep changing it' : `the cluster was lost (${cause.message})`
+        throw new EverseedError(
+          cause.fenced ? 'FENCED' : 'KAFKA_UNREACHABLE',
+          `${what.words} was not changed: ${why}; try again`,
+          { cause }
+        )
+      }
+      // Whoever overtook us gets the time to finish.
+      await sleep(changeMs * (0.5 + Math.random() / 2))
+    } finally {
+      await producer.close()
+    }
+  }
+}
+
+/**
+ * Changes an entry of a table, alone with it.
  * @param what the entry is, in one word
  * @param change the entry as it should be, or as it is: then nothing is written
  * @throws EverseedError FENCED, KAFKA_UNREACHABLE; what `change` throws
@@ -80,33 +127,10 @@ export async function changeEntry<Value extends object>(
   id: string,
   change: (found: Value | undefined) => Value | Promise<Value>
 ): Promise<Value> {
-  const { kafka, config, admin, codec } = deployment
-  for (let attempt = 1; ; attempt++) {
-    const producer = await openTransactional(kafka, config, `${what}.${id}`, transactionMs)
-    try {
-      await admin.settled([topic.name])
-      const found = (await readTable(deployment, topic)).get(id)
-      const next = await change(found)
-      if (next === found) return next
-      const value = encodeChecked(codec, topic, next)
-      await producer.commit([{ topic: topic.name, partition: 0, key: id, value }])
-      // A commit answers before its records are visible; who reads the table now must find the entry.
-      await admin.settled([topic.name])
-      return next
-    } catch (cause) {
-      if (!(cause instanceof TransactionLost)) throw cause
-      if (!cause.fenced || attempt === changes) {
-        const why = cause.fenced ? 'others keep changing it' : `the cluster was lost (${cause.message})`
-        throw new EverseedError(
-          cause.fenced ? 'FENCED' : 'KAFKA_UNREACHABLE',
-          `${what} ${id} was not changed: ${why}; try again`,
-          { cause }
-        )
-      }
-      // Whoever overtook us gets the time to finish.
-      await sleep(changeMs * (0.5 + Math.random() / 2))
-    } finally {
-      await producer.close()
-    }
-  }
+  const named = { lock: `${what}.${id}`, words: `${what} ${id}` }
+  return await changeAlone(deployment, topic, named, async table => {
+    const found = table.get(id)
+    const result = await change(found)
+    return result === found ? { result } : { result, entry: [id, result] }
+  })
 }

@@ -10,6 +10,7 @@ import { allTopics } from '../processors.ts'
 import {
   closeRun,
   ensureDataset,
+  assumptionsOf,
   ensureRun,
   findDataset,
   publishHuman,
@@ -226,6 +227,7 @@ export async function prompts(
     await deployment.prepare(allTopics)
     if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
     const run = await ensureRun(deployment, recipe)
+    for (const assumed of await assumptionsOf(deployment, recipe)) note(assumed)
     warn(await findDataset(deployment, run.dataset))
     const { rejected } = await publishing(path, 'prompts', options.json ?? false, on =>
       publishPrompts(deployment, run, recipe, linesOf(path), options.by, on, sourceOf(path))

@@ -140,6 +140,11 @@ function limits({ manifest, retracted, repeated, unlicensed, split, models }: Fa
           `${count.format(repeated)} rows are human texts laid down again (\`metadata.epoch\` above 1): the real share counts them.`
         ]
       : []),
+    ...(models.length > 0
+      ? [
+          'Generations count from what models were trained on, as far as it was registered; of other models it was assumed, human text alone unless the recipe said otherwise.'
+        ]
+      : []),
     ...(manifest.generations['unknown']
       ? [`${count.format(manifest.generations['unknown'])} rows are of unknown generation.`]
       : []),

@@ -73,6 +73,14 @@ window: 500
       recipe(run, model, family)
     ])
     assert.equal(code, 0, stderr)
+    // The first one is registered later.
+    assert.equal(
+      /what model model-a was trained on is unknown, it is not registered: assumed is human text alone/.test(
+        stderr
+      ),
+      run === 'first',
+      stderr
+    )
     await runEnded(deployment, run)
     const made = (await readAll(deployment, generations)).filter(({ decoded }) => decoded.run === run)
     assert.equal(made.length, 8)
@@ -161,11 +169,16 @@ window: 500
     const family = ['--family', 'f']
     await refused(
       ['models', 'add', 'x', ...family, '--base', 'x'],
-      /x is named as its own base.*\[MODEL_CYCLE\]/
+      /x would descend from itself, by its base x: give.*\[MODEL_CYCLE\]/
     )
     await refused(
       ['models', 'add', 'model-a', ...family, '--trained-on', 'chain@1'],
-      /chain@1 holds texts of model-a itself.*name of its own.*\[MODEL_CYCLE\]/
+      /model-a would descend from itself, by chain@1, which holds texts of model-a: .*name of its own.*\[MODEL_CYCLE\]/
+    )
+    // model-b was trained on what model-a wrote; model-c is of model-b.
+    await refused(
+      ['models', 'add', 'model-a', ...family, '--base', 'model-c'],
+      /model-a would descend from itself, by its base model-c, by (its base model-b, by )?chain@1, which holds texts of model-a: /
     )
     await refused(
       ['models', 'add', 'x', ...family, '--trained-on', 'chain@7'],
@@ -200,6 +213,7 @@ window: 500
     )
     const { code, stderr } = await everseed(publish('said', 'model-a', 'family-a', ', trained_generation: 4'))
     assert.equal(code, 0, stderr)
+    assert.doesNotMatch(stderr, /is not registered/)
     await runEnded(deployment, 'said')
     const made = (await readAll(deployment, generations)).filter(({ decoded }) => decoded.run === 'said')
     assert.deepEqual([...new Set(made.map(({ decoded }) => decoded.provenance.generation))], [5])
