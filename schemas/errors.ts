@@ -52,7 +52,8 @@ export const errorCodes = {
     exit: 1,
     doc: 'rows of a version are not those it was closed with, or it breaks a promise'
   },
-  VERSION_EMPTY: { exit: 2, doc: 'there is nothing to close a version over' }
+  VERSION_EMPTY: { exit: 2, doc: 'there is nothing to close a version over' },
+  WORDS_KEPT: { exit: 2, doc: 'words of a text stand where they cannot be erased' }
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

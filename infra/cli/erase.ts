@@ -15,6 +15,7 @@ import { commandLog, resolveConfig, runningUp, withDeployment } from './context.
 import { note, print, printJson } from './output.ts'
 import { few, idsIn, showBroken, standingWords } from './retract.ts'
 import { takingTurns } from './turns.ts'
+import { interruptedExit, interruption } from './up.ts'
 import { reading } from './versions.ts'
 
 type Options = {
@@ -80,7 +81,8 @@ async function run(
   folder: string | undefined,
   name: string,
   ids: readonly string[],
-  options: Options
+  options: Options,
+  signal: AbortSignal | undefined
 ): Promise<void> {
   await deployment.admin.requireTopics(allTopics)
   await deployment.registry.register(allTopics, deployment.config.prefix)
@@ -110,7 +112,8 @@ async function run(
   let proof: Proof | null = null
   if (options.yes === true) {
     for (const one of leaving) await warn(deployment, one)
-    proof = await write(deployment, warehouse, folder, plan, options.reason, options.by, what => note(what))
+    const { reason, by } = options
+    proof = await write(deployment, warehouse, folder, plan, reason, by, what => note(what), signal)
   }
   if (options.json) {
     const standings = leaving.map(({ dataset: own, floor, before, after, models }) => ({
@@ -136,12 +139,19 @@ export async function erase(dataset: string, given: readonly string[], options: 
   const { clickhouse, dataDir } = resolveConfig()
   const folder = runningUp(dataDir) ? dataDir : undefined
   const warehouse = clickhouse && createWarehouse({ ...clickhouse, log: commandLog() })
+  const signal = options.yes === true ? interruption().signal : undefined
   try {
     await withDeployment(async deployment => {
-      const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options)
+      const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options, signal)
       if (options.yes !== true) return await work()
       await takingTurns(deployment, eraseGroup, 'erases texts', work)
     })
+  } catch (error) {
+    if (signal?.aborted !== true || error !== signal.reason) throw error
+    note(
+      'interrupted: the topics have their settings back, and what is not erased yet is by the same command'
+    )
+    process.exitCode = interruptedExit
   } finally {
     await warehouse?.close()
   }

@@ -26,7 +26,9 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   samples: { messages: list, verdicts: list, metadata: map, ...hashed, ...people },
   rejections: { messages: list, verdicts: list, detail: none, metadata: map, ...people },
-  dead_letters: { message: none, key: none }
+  dead_letters: { message: none, key: none },
+  control: { reason: none, evidence: "'{}'" },
+  retractions: { reason: none }
 }
 
 /** What of a row says that it is a text, or quotes it. */
@@ -126,12 +128,16 @@ async function empty(
 }
 
 /** Resolves when the rows of a table are as they were changed, and what they were is in no file. */
-async function over(warehouse: Warehouse, table: string): Promise<void> {
+async function over(warehouse: Warehouse, table: string, signal: AbortSignal | undefined): Promise<void> {
   const stalled = (what: string) => (): EverseedError =>
     new EverseedError('TIMEOUT', `ClickHouse does not ${what} of ${table}: look at its log, and erase again`)
   const untilGone = async (from: string, what: string): Promise<void> => {
     const sql = `SELECT toUInt32(count()) AS n FROM ${from} AND database = {database:String} AND table = {table:String}`
-    await untilNone(() => numberOf(warehouse, sql, table), { patienceMs, stalled: stalled(what) })
+    const left = async (): Promise<number> => {
+      signal?.throwIfAborted()
+      return await numberOf(warehouse, sql, table)
+    }
+    await untilNone(left, { patienceMs, stalled: stalled(what) })
   }
   await untilGone('system.mutations WHERE NOT is_done', 'change the rows')
   await untilGone('system.parts WHERE NOT active', 'drop the old parts')
@@ -141,11 +147,13 @@ async function over(warehouse: Warehouse, table: string): Promise<void> {
  * Empties the columns with words in rows that are a text, quote it, or hold its words, and waits until no file holds what they
  * were. The statements that change rows name places: the server keeps them.
  * @returns rows that were emptied, by table
- * @throws EverseedError SQL_FAILED, CLICKHOUSE_FAILED, TIMEOUT
+ * @param signal stops waiting
+ * @throws EverseedError SQL_FAILED, CLICKHOUSE_FAILED, TIMEOUT; why it was stopped
  */
 export async function eraseRows(
   warehouse: Warehouse,
-  wanted: readonly Wanted[]
+  wanted: readonly Wanted[],
+  signal?: AbortSignal
 ): Promise<Readonly<Record<string, number>>> {
   const rows: Record<string, number> = {}
   try {
@@ -159,7 +167,7 @@ export async function eraseRows(
       await warehouse.command(`ALTER TABLE ${table} MODIFY SETTING old_parts_lifetime = 0`)
       await empty(warehouse, table, emptied, [...places.values()])
     }
-    for (const table of Object.keys(rows)) await over(warehouse, table)
+    for (const table of Object.keys(rows)) await over(warehouse, table, signal)
   } finally {
     for (const table of Object.keys(rows))
       await warehouse.command(`ALTER TABLE ${table} RESET SETTING old_parts_lifetime`)

@@ -19,7 +19,7 @@ import { readTable, writeTable } from '../tables.ts'
 import { extentOf } from '../versions/rows.ts'
 import { listVersions, nameOf } from '../versions/versions.ts'
 import { searchFiles, type LookedAt } from './files.ts'
-import { type Hit, keysOf, lookThrough, samplesAmong, textTopics } from './log.ts'
+import { type Hit, keysOf, lookThrough, newestAmong, samplesAmong, textTopics } from './log.ts'
 import { type Wanted, wantedOf } from './wanted.ts'
 
 /** Texts erased at once: each record is compared with the words of all of them. */
@@ -142,7 +142,7 @@ async function versionsWith(
  * Says what an erasure would do. Nothing is written.
  * @param ids of texts of the dataset
  * @param lose whether records of the same topics may be lost whose keys come again, or who have none
- * @throws EverseedError UNKNOWN_NAME, KEYS_REPEATED, TIMEOUT
+ * @throws EverseedError UNKNOWN_NAME, KEYS_REPEATED, WORDS_KEPT, TIMEOUT
  */
 export async function planErasure(
   deployment: Deployment,
@@ -169,6 +169,14 @@ export async function planErasure(
   const wanted = [...named].map(id => wantedOf(dataset.name, id, words.get(id) ?? []))
   await caughtUp(deployment)
   const { hits } = await lookThrough(deployment, wanted, progress)
+  const [kept] = await newestAmong(deployment, hits)
+  if (kept) {
+    const { topic, key, of } = kept
+    throw new EverseedError(
+      'WORDS_KEPT',
+      `words of ${of} stand in ${deployment.config.prefix}${topic}, in the entry ${String(key)}: a table keeps the newest entry of each key, so that nothing takes these out. Nothing was written. Write that entry anew without them, and erase again`
+    )
+  }
   for (const topic of new Set(hits.map(one => one.topic))) {
     // Rows of training that go with others would break every version that holds them.
     if (isCompacted(topic) || (lose && topic !== training.name)) continue
@@ -240,7 +248,8 @@ async function takeOutAll(
   deployment: Deployment,
   hits: readonly Hit[],
   reason: string,
-  told: (what: string) => void
+  told: (what: string) => void,
+  signal: AbortSignal | undefined
 ): Promise<void> {
   const { admin } = deployment
   const look = async (ends: ReadonlyMap<string, readonly number[]>): Promise<Map<string, number>> => {
@@ -265,7 +274,8 @@ async function takeOutAll(
   await takeOut(
     deployment,
     hits.map(hit => (isCompacted(hit.topic) ? { ...hit, key: null } : hit)),
-    reason
+    reason,
+    signal
   )
   for (const [topic, kept] of await look(ends)) {
     const lost = before.get(topic)! - kept
@@ -285,7 +295,8 @@ const rounds = 10
  * @param warehouse ClickHouse as the user who writes, where there is one
  * @param folder of the embedded parts, where they are
  * @param told what is being done
- * @throws EverseedError TIMEOUT; NOT_ERASED when words are still found
+ * @param signal stops it; the same command goes on from there
+ * @throws EverseedError CONFIG_INVALID for a reason that says the words; TIMEOUT; NOT_ERASED when words are still found; why it was stopped
  */
 export async function erase(
   deployment: Deployment,
@@ -294,9 +305,15 @@ export async function erase(
   plan: Erasure,
   reason: string,
   by: string,
-  told: (what: string) => void = () => {}
+  told: (what: string) => void = () => {},
+  signal?: AbortSignal
 ): Promise<Proof> {
   const { wanted, dataset } = plan
+  if (wanted.some(({ needles }) => needles.some(one => reason.includes(one) || by.includes(one))))
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      'the reason is kept with what was erased, and holds its words: give another one'
+    )
   const entries = new Map<string, Pick<Retraction, 'id' | 'dataset' | 'ancestor' | 'content_hash' | 'rows'>>(
     wanted.map(({ id }) => [
       textKey(dataset, id),
@@ -314,7 +331,8 @@ export async function erase(
     isLeft?: (path: string) => boolean
   ): Promise<Pick<Proof, 'clickhouse' | 'files'>> => {
     told('looking through ClickHouse and the data folder')
-    if (warehouse) await eraseRows(warehouse, wanted)
+    signal?.throwIfAborted()
+    if (warehouse) await eraseRows(warehouse, wanted, signal)
     const clickhouse = warehouse ? await searchRows(warehouse, wanted) : null
     const files = folder === undefined ? null : await searchFiles(folder, wanted, isLeft)
     const left = [...(clickhouse?.found ?? []), ...(files?.found ?? [])]
@@ -347,13 +365,14 @@ export async function erase(
     await remember(deployment, [...entries.values()], reason, by, null)
     const last = looked.hits.filter(({ topic }) => texts.has(topic))
     const others = looked.hits.filter(({ topic }) => !texts.has(topic))
-    if (others.length > 0) await takeOutAll(deployment, others, reason, told)
+    if (others.length > 0) await takeOutAll(deployment, others, reason, told, signal)
     else {
       // The texts themselves go last, once their words are nowhere else: whoever is interrupted knows by them what to look for,
       // and when they are gone that was proved.
       await searched(isOfTexts)
-      await takeOutAll(deployment, last, reason, told)
+      await takeOutAll(deployment, last, reason, told, signal)
     }
+    signal?.throwIfAborted()
     await caughtUp(deployment)
     looked = await lookThrough(deployment, wanted)
   }

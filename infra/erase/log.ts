@@ -7,7 +7,7 @@ import { DecodeError } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Doomed } from '../kafka/compaction.ts'
 import { readRanges } from '../kafka/reader.ts'
-import type { RawRecord } from '../kafka/record.ts'
+import { isErasure, type RawRecord } from '../kafka/record.ts'
 import { allTopics } from '../processors.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -180,6 +180,24 @@ export async function samplesAmong(
   return found
 }
 
+/** Hits that are the newest entries of tables: nothing takes their place, so that compaction leaves them. */
+export async function newestAmong(
+  { kafka, config, admin }: Deployment,
+  hits: readonly Hit[]
+): Promise<Hit[]> {
+  const found: Hit[] = []
+  for (const topic of allTopics) {
+    const own = hits.filter(one => one.topic === topic.name)
+    if (topic.kind !== 'table' || own.length === 0) continue
+    const newest = new Map<string, number>()
+    await readRanges(kafka, config, await admin.ranges(topic.name), records => {
+      for (const { key, offset } of records) if (key) newest.set(key.toString('hex'), offset)
+    })
+    found.push(...own.filter(({ key, offset }) => key && newest.get(key.toString('hex')) === offset))
+  }
+  return found
+}
+
 /** A number for a key: of a hundred million different ones two have the same with a chance of one in a few. */
 const numberOf = (key: Buffer): number => Number.parseInt(sha128(key.toString('latin1')).slice(0, 13), 16)
 
@@ -214,19 +232,31 @@ export async function keysOf(
       )
     )
     const seen = new NumberTable()
-    await readRanges(kafka, config, [{ topic, partition, from: 0, to }], records => {
-      for (const { key, offset } of records) {
-        const number = key === null ? undefined : numberOf(key)
-        if (number !== undefined && going.has(number)) continue
-        if (number !== undefined && seen.find(number) < 0) {
-          seen.add(number)
-          kept++
-          continue
-        }
+    const count = (record: RawRecord): void => {
+      const { key, offset } = record
+      const number = key === null ? undefined : numberOf(key)
+      if (number !== undefined && going.has(number)) return
+      if (number !== undefined && isErasure(record)) {
+        // Of an erasure that was interrupted: what it wanted out of the log goes as well.
+        going.add(number)
+        if (seen.find(number) >= 0) kept--
+      } else if (number !== undefined && seen.find(number) < 0) {
+        seen.add(number)
+        kept++
+      } else {
         lost++
         first ??= `${topic}/${partition}@${offset}${key === null ? ', without a key' : `, key ${key.toString()}`}`
       }
-    })
+    }
+    await readRanges(
+      kafka,
+      config,
+      [{ topic, partition, from: 0, to }],
+      records => {
+        for (const record of records) count(record)
+      },
+      { erasures: true }
+    )
   }
   return { lost, kept, ...(first !== undefined && { first }) }
 }

@@ -95,12 +95,14 @@ async function remaining({ kafka, config, admin }: Deployment, doomed: readonly 
  * resolves or throws.
  * @param doomed in any order
  * @param reason kept in the header of what is left
- * @throws EverseedError TIMEOUT when the broker does not clean its log, KAFKA_REFUSED, KAFKA_UNREACHABLE
+ * @param signal stops it
+ * @throws EverseedError TIMEOUT when the broker does not clean its log, KAFKA_REFUSED, KAFKA_UNREACHABLE; why it was stopped
  */
 export async function takeOut(
   deployment: Deployment,
   doomed: readonly Doomed[],
-  reason: string
+  reason: string,
+  signal?: AbortSignal
 ): Promise<void> {
   const { admin, kafka, config } = deployment
   const headers = { [erasedHeader]: reason }
@@ -119,6 +121,7 @@ export async function takeOut(
     before.set(topic, restored(known, await admin.settings(topic), config.replication))
   }
   const producer = await openProducer(kafka, config)
+  const failures: unknown[] = []
   try {
     for (const [topic, settings] of before)
       await admin.setSettings(topic, new Map([...settings, ...Object.entries(whileErasing)]))
@@ -131,9 +134,16 @@ export async function takeOut(
         'TIMEOUT',
         `records of ${[...before.keys()].join(', ')} are still in ${left} logs: the broker does not compact them; look at its log cleaner and erase again`
       )
-    await untilNone(() => remaining(deployment, doomed), { patienceMs, stalled, everyMs: 1000 })
-  } finally {
-    await producer.close()
-    for (const [topic, settings] of before) await admin.setSettings(topic, settings)
+    const left = async (): Promise<number> => {
+      signal?.throwIfAborted()
+      return await remaining(deployment, doomed)
+    }
+    await untilNone(left, { patienceMs, stalled, everyMs: 1000 })
+  } catch (error) {
+    failures.push(error)
   }
+  // What fails here keeps no other topic from getting its settings back.
+  const ends = [producer.close(), ...[...before].map(one => admin.setSettings(...one))]
+  for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') failures.push(end.reason)
+  if (failures.length > 0) throw failures[0]
 }

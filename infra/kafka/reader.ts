@@ -29,7 +29,7 @@ export type Follower = {
  * @param ranges `from` is where to start, `to` what "caught up" means
  * @param onRecords gets the records; those at or past `to` too, unless `bounded`. What it throws ends the reader, or with
  *   `again` has it called again with the same records
- * @param options.everything also what was never committed, and what says that a record was erased
+ * @param options.everything also what was never committed, and what says that a record was erased; `erasures`: only the latter
  */
 export function follow(
   kafka: Kafka,
@@ -42,9 +42,11 @@ export function follow(
     maxWaitMs?: number
     group?: string
     everything?: boolean
+    erasures?: boolean
   } = {}
 ): Follower {
   const { bounded = false, again = false, maxWaitMs = 200, everything = false } = options
+  const erasures = options.erasures ?? everything
   const { prefix } = config
   const partitions = new Map<string, number[]>()
   const positions = new Map<string, Position>()
@@ -128,7 +130,7 @@ export function follow(
         for (const message of batch.messages) {
           const record = rawRecord(topic, batch.partition, message)
           if (record.offset < position.next || (bounded && record.offset >= position.to)) continue
-          if (everything || !isErasure(record)) records.push(record)
+          if (erasures || !isErasure(record)) records.push(record)
         }
         if (records.length > 0) await hand(records)
         resolveOffset(batch.messages.at(-1)!.offset)
@@ -166,7 +168,7 @@ export function follow(
 
 /**
  * Reads bounded ranges and returns when all was handed over.
- * @param options.everything see {@link follow}
+ * @param options `everything`, `erasures`: see {@link follow}
  * @throws EverseedError KAFKA_UNREACHABLE, KAFKA_REFUSED
  */
 export async function readRanges(
@@ -174,7 +176,7 @@ export async function readRanges(
   config: KafkaConfig,
   ranges: readonly Range[],
   onRecords: OnRecords,
-  options: { everything?: boolean } = {}
+  options: { everything?: boolean; erasures?: boolean } = {}
 ): Promise<void> {
   const open = ranges.filter(range => range.from < range.to)
   if (open.length === 0) return

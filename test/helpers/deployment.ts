@@ -149,7 +149,7 @@ export async function write(
   deployment: Deployment,
   topic: Topic,
   entries: readonly {
-    key: string
+    key: string | null
     value: object | Buffer | null
     partition?: number
     headers?: Record<string, string>
@@ -173,10 +173,14 @@ export async function write(
 }
 
 /** Everything in a topic, read committed. */
-export async function readRaw(deployment: Deployment, topic: string): Promise<RawRecord[]> {
+export async function readRaw(
+  deployment: Deployment,
+  topic: string,
+  options?: { erasures: boolean }
+): Promise<RawRecord[]> {
   const { kafka, config, admin } = deployment
   const records: RawRecord[] = []
-  await readRanges(kafka, config, await admin.ranges(topic), batch => void records.push(...batch))
+  await readRanges(kafka, config, await admin.ranges(topic), batch => void records.push(...batch), options)
   return records
 }
 

@@ -65,6 +65,18 @@ async function arrive(draw: () => number, count: number): Promise<void> {
   }
 }
 
+/** Members of the mixer’s group that were told their share. */
+async function membersOf(): Promise<number> {
+  const admin = deployment.kafka.admin()
+  await admin.connect()
+  try {
+    const { groups } = await admin.describeGroups([`${deployment.config.prefix}mix`])
+    return groups[0]!.members.filter(({ memberAssignment }) => memberAssignment.length > 0).length
+  } finally {
+    await admin.disconnect()
+  }
+}
+
 const startMix = (): TestProcess =>
   runProcess(
     { after },
@@ -118,11 +130,13 @@ before(async () => {
   )
 })
 
-test(`${kills} SIGKILLs break no promise: each row once, every prefix above the floor, nothing of other splits`, async t => {
+test(`${kills} SIGKILLs, each after a second member came, break no promise: each row once, every prefix above the floor, nothing of other splits`, async t => {
   const draw = random(seed)
   const laidDown = async (): Promise<number> =>
     (await deployment.admin.offsets(training.name)).reduce((sum, { high }) => sum + high, 0)
+  let older: TestProcess | undefined
   for (let round = 0; round <= kills; round++) {
+    // It takes over half of the slots while the older one works on them, and all of them when that one is killed.
     const child = startMix()
     const earlier = await laidDown()
     const size = 60 + Math.floor(draw() * 120)
@@ -131,10 +145,12 @@ test(`${kills} SIGKILLs break no promise: each row once, every prefix above the 
     await until('rows of this round', async () => (await laidDown()) > earlier)
     const arriving = arrive(draw, size)
     await sleep(draw() * 400)
-    if (round < kills) {
-      child.process.kill('SIGKILL')
-      await child.exited
+    await until('the new member to work', async () => (await membersOf()) === (older ? 2 : 1))
+    if (older) {
+      older.process.kill('SIGKILL')
+      await older.exited
     }
+    older = child
     await arriving
     if (round < kills) continue
     // By the floor of a half the side there is less of is laid down whole; people who are repeated bring all guests in.

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { tidyUp } from '../../../infra/kafka/compaction.ts'
 import { readRanges } from '../../../infra/kafka/reader.ts'
+import { isErasure } from '../../../infra/kafka/record.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { allTopics } from '../../../infra/processors.ts'
 import { retractionsOf } from '../../../infra/retractions.ts'
 import { findVersion, manifestOf } from '../../../infra/versions/versions.ts'
 import { contentHash, slotOf } from '../../../schemas/identity.ts'
 import * as topics from '../../../schemas/topics.ts'
+import type { Control } from '../../../schemas/types.ts'
 import { runShell, startEverseed } from '../../helpers/cli.ts'
 import { readRaw, write } from '../../helpers/deployment.ts'
 import { runEnded, startPipeline } from '../../helpers/pipeline.ts'
@@ -228,6 +230,61 @@ test('it does not come back with its file', async () => {
   assert.match(report.stdout + report.stderr, /0 published, 39 were there already, 1 rejected/)
   assert.match(report.stderr, /this text was erased \(asked for\): it is not published again/)
   assert.deepEqual(await placesOf(seeds[0]!), {})
+})
+
+test('words in a table stand in its newest entry, and are erased once another took its place', async () => {
+  const text = seeds[1]!
+  const word = (reason: string): Promise<void> => {
+    const value: Control = {
+      scope: 'run:other',
+      author: 'operator',
+      action: 'continue',
+      state: 'CONTINUE',
+      reason,
+      evidence: '{}',
+      temperature_delta: null,
+      expires_at: null,
+      created_at: 1
+    }
+    return write(deployment, topics.control, [{ key: 'run:other|operator', partition: 0, value }])
+  }
+  await word(`somebody wrote: ${text}`)
+  const asked = ['erase', 'd', idOf(text), '--yes', '--reason']
+  const refused = await everseed(...asked, 'asked for too')
+  assert.equal(refused.code, 2)
+  assert.match(
+    refused.stderr,
+    /stand in [^ ]*control, in the entry run:other\|operator: .*Nothing was written.*\[WORDS_KEPT\]/
+  )
+  assert.equal((await retractionsOf(deployment, 'd')).get(idOf(text)), undefined)
+  await word('something else')
+  const said = await everseed(...asked, `he asked for "${text}"`)
+  assert.equal(said.code, 2)
+  assert.match(
+    said.stderr,
+    /the reason is kept with what was erased, and holds its words.*\[CONFIG_INVALID\]/
+  )
+  assert.equal((await retractionsOf(deployment, 'd')).get(idOf(text)), undefined)
+})
+
+test('an erasure that is interrupted puts the settings back at once', async () => {
+  const said = await readRaw(deployment, 'generations', { erasures: true })
+  const earlier = new Set(said.map(({ offset }) => offset))
+  const stopped = startEverseed(['erase', 'd', idOf(seeds[1]!), '--reason', 'asked for too', '--yes'], {
+    cwd: folder,
+    env
+  })
+  // It has asked for its records to be taken out: another erasure that compacts the same logs must not count them as lost.
+  await until('what takes records out of the logs', async () => {
+    const asked = await readRaw(deployment, 'generations', { erasures: true })
+    return asked.some(record => isErasure(record) && !earlier.has(record.offset))
+  })
+  stopped.kill('SIGINT')
+  const { code, stderr } = await stopped.ended
+  assert.equal(code, 130, stderr)
+  assert.match(stderr, /interrupted: the topics have their settings back/)
+  assert.deepEqual(await deployment.admin.erasing(allTopics), [])
+  assert.deepEqual(await deployment.admin.topicProblems(allTopics), [])
 })
 
 test('an erasure that was killed is told by doctor, and finished by the same command; two at once take turns', async () => {

@@ -470,7 +470,7 @@ describe('what was retracted', () => {
       arrives(made('free', { parent_ids: ['h2'] }))
       await tester.settle()
       // What the mixer says stands in the table that it reads.
-      for (const { key, value } of tester.read(retractions)) tester.table('retractions', key!, value)
+      for (const { key, value } of tester.read(retractions)) tester.table('retractions', key, value)
       if (mixing === tight) await tester.restart()
       arrives(made('second', { parent_ids: ['derives'] }))
       for (let index = 2; index < 8; index++) tester.feed(samplesHuman, `h${index}`, person(`h${index}`))

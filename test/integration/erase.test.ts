@@ -1,0 +1,59 @@
+/** What an erasure would take out of a log besides, and what nothing takes out. */
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { type Hit, keysOf, newestAmong } from '../../infra/erase/log.ts'
+import { erasedHeader } from '../../infra/kafka/record.ts'
+import { slotOf } from '../../schemas/identity.ts'
+import { generations, retractions } from '../../schemas/topics.ts'
+import { write } from '../helpers/deployment.ts'
+import { startWorkplace } from '../helpers/pipeline.ts'
+import * as make from '../helpers/records.ts'
+
+const { deployment } = await startWorkplace({ after })
+const slot = slotOf('d', '', 1, deployment.config.partitions)
+const hit = (topic: string, partition: number, offset: number, key: string | null): Hit => ({
+  topic,
+  partition,
+  offset,
+  key: key === null ? null : Buffer.from(key),
+  of: 'h1'
+})
+
+test('a log keeps the first record of each key that does not go, and loses others and those without a key', async () => {
+  const put = (...keys: (string | null)[]): Promise<void> =>
+    write(
+      deployment,
+      generations,
+      keys.map(key => ({ key, value: make.generation(key ?? 'x', 'reply'), partition: slot }))
+    )
+  const keys = async (...going: Hit[]) => {
+    const ends = (await deployment.admin.offsets(generations.name)).map(({ high }) => high)
+    return await keysOf(deployment, generations.name, going, ends)
+  }
+  await put('a', 'b', 'c', 'd')
+  assert.deepEqual(await keys(), { lost: 0, kept: 4 })
+  assert.deepEqual(await keys(hit(generations.name, slot, 1, 'b')), { lost: 0, kept: 3 })
+  // Of an erasure that was interrupted: c goes with whatever is compacted next, and is not lost by that.
+  const headers = { [erasedHeader]: 'asked for' }
+  await write(deployment, generations, [{ key: 'c', value: null, partition: slot, headers }])
+  assert.deepEqual(await keys(), { lost: 0, kept: 3 })
+  assert.deepEqual(await keys(hit(generations.name, slot, 2, 'c')), { lost: 0, kept: 3 })
+  await put('b', null)
+  const first = `${generations.name}/${slot}@5, key b`
+  assert.deepEqual(await keys(), { lost: 2, kept: 3, first })
+  const rest = await keys(hit(generations.name, slot, 1, 'b'))
+  assert.deepEqual([rest.lost, rest.kept], [1, 2])
+  assert.match(rest.first!, /@6, without a key$/)
+})
+
+test('of a table only the newest entry of a key stays whatever is compacted', async () => {
+  const entries = ['a', 'b', 'a'].map(id => ({
+    key: `d/${id}`,
+    value: make.retraction(id),
+    partition: 0
+  }))
+  await write(deployment, retractions, entries)
+  const hits = [0, 1, 2].map(offset => hit(retractions.name, 0, offset, entries[offset]!.key))
+  const log = hit(generations.name, slot, 0, 'a')
+  assert.deepEqual(await newestAmong(deployment, [...hits, log]), [hits[1], hits[2]])
+})
