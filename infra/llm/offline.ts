@@ -38,7 +38,7 @@ export function createOffline(options: OfflineOptions): OfflineModels {
     }
     const { dataset, slot, to, order, smoothing, share } = offline
     const started = performance.now()
-    // What was retracted later stays in it: a model does not change under its name.
+    // What was retracted later stays in it: a model does not change under its name, but for words that were erased since.
     const documents = await read(offline, created_at)
     const seen = documents.filter(document => sees(id, document.id, share) && document.text.trim() !== '')
     if (seen.length === 0) {

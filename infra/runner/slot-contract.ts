@@ -21,6 +21,8 @@ export type Limits = {
   readonly records: number
   readonly bytes: number
   readonly delayMs: number
+  /** Times these records and bytes a window may hold while the one before it is being committed. */
+  readonly behind: number
   readonly retries: number
   readonly retryMs: number
   /**
@@ -35,6 +37,7 @@ export const defaultLimits: Limits = {
   records: 750,
   bytes: 1024 * 1024,
   delayMs: 500,
+  behind: 4,
   retries: 6,
   retryMs: 100,
   deadlineMs: 5 * 60_000,

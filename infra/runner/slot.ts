@@ -127,7 +127,9 @@ export function createSlot(options: SlotOptions): Slot {
     return false
   }
 
-  const full = (): boolean => window.length >= limits.records || windowBytes >= limits.bytes
+  /** While the window before is being committed this one may grow: a broker that is slow gets larger transactions, and fewer. */
+  const full = (times = flushing ? limits.behind : 1): boolean =>
+    window.length >= times * limits.records || windowBytes >= times * limits.bytes
 
   /** Starts records until the window is full or nothing waits. One after the other unless concurrent. */
   const work = async (): Promise<boolean> => {

@@ -65,19 +65,23 @@ async function commitMs(helper: Helper): Promise<number> {
   return (1000 * value('everseed_commit_seconds_sum')) / value('everseed_commit_seconds_count')
 }
 
-/** kafkajs alone: the bytes of what was published last, over one hop. Records per second. */
-async function copying(bench: Bench): Promise<number> {
+/**
+ * kafkajs alone: the bytes of a topic, over one hop. Records per second.
+ * @param from a topic nobody wrote to in a transaction, or its end would never be reached
+ * @param to an empty topic
+ */
+export async function copying(bench: Bench, from: string, to: string): Promise<number> {
   const { admin } = bench.deployment
-  const copied = async (): Promise<number> => (await admin.offsets(training.name))[0]!.high
-  const helper = startScript(['test/bench/copy.ts', generations.name, training.name], {
+  const copied = async (): Promise<number> => (await admin.offsets(to))[0]!.high
+  const helper = startScript(['test/bench/copy.ts', from, to], {
     env: bench.environment,
     core: cores.measured
   })
   await helper.ready
   while ((await copied()) < warmUp) await sleep(5)
-  const [from, begun] = [await copied(), performance.now()]
-  await bench.drained('copy', [generations.name])
-  const rate = ((await copied()) - from) / ((performance.now() - begun) / 1000)
+  const [first, begun] = [await copied(), performance.now()]
+  await bench.drained('copy', [from])
+  const rate = ((await copied()) - first) / ((performance.now() - begun) / 1000)
   await helper.stop()
   return rate
 }
@@ -131,7 +135,7 @@ export const pipeline: Benchmark = {
         const clock = Object.values(times[index]!).reduce((sum, one) => sum + one, 0)
         return (times[index]![stage] / clock) * ((1e6 * profiled.cpu[index]!) / count)
       }
-      const copied = [await copying(bench)]
+      const copied = [await copying(bench, generations.name, training.name)]
       return {
         setting: `${count} raw replies of 200 words per run, one slot, ${repeats} runs after a warm-up: from the first record published to the last offset committed. The three processors share one core, the broker, its log and the publisher have the other. The baseline is kafkajs alone: it carries the same bytes over one hop, in transactions of 750 records with their offsets; the pipeline has three hops, reads every text four times and writes it twice.`,
         figures: [

@@ -15,6 +15,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   pipeline: async () => (await import('./pipeline.ts')).pipeline,
   memory: async () => (await import('./memory.ts')).memory,
   mix: async () => (await import('./mix.ts')).mix,
+  mixing: async () => (await import('./mixing.ts')).mixing,
   store: async () => (await import('./store.ts')).store,
   views: async () => (await import('./views.ts')).views,
   versions: async () => (await import('./versions.ts')).versions,

@@ -174,6 +174,32 @@ describe('a slot', () => {
     }
   })
 
+  test('makes larger commits of what comes together while one is under way, and no larger than allowed', async () => {
+    for (const limits of [
+      { records: 3, behind: 4 },
+      { records: 1000, bytes: 1, behind: 4 }
+    ]) {
+      const { slot, raw, hold, commits } = await openSlot(relay(), { limits })
+      const records = Array.from({ length: 40 }, (_, offset) =>
+        raw(candidates, offset, `k${offset}`, sample(`s${offset}`))
+      )
+      const release = hold()
+      slot.push('candidates', records, 40)
+      await turns()
+      await turns()
+      assert.equal(slot.backlog, limits.records === 3 ? 37 : 39, 'one window is under way')
+      release()
+      await until(() => slot.idle)
+      const sizes = commits.map(({ records: written }) => written.length)
+      if (limits.records === 3) assert.deepEqual(sizes.slice(0, 2), [3, 12])
+      else assert.deepEqual(sizes.slice(0, 2), [1, 1], 'bytes are counted as well')
+      assert.equal(
+        sizes.reduce((sum, size) => sum + size, 0),
+        40
+      )
+    }
+  })
+
   test('times each record once, however long it was waited for and whatever became of it', async () => {
     for (const concurrency of [1, 2]) {
       const waited = Promise.withResolvers<undefined>()
