@@ -71,6 +71,7 @@ later, by prompts that are under way, never enters the mix. Nobody can take a re
       `
 Everything that holds the words goes: the texts, what quotes them, answers that say them, dead letters. Of a conversation its
 last message is looked for. Who says only a part of a text is not found by it: everseed lineage lists what was made of a text.
+Files are searched byte by byte; what ClickHouse holds compressed in them is searched by asking it.
 It takes about a minute, while the processors run on. Closed versions stay and verify; the ids, and what rows were counted by,
 are kept. Exports are files of their own: those of the versions that are named hold the words. So may the query log of a
 ClickHouse that is not the embedded one.

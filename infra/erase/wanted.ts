@@ -28,9 +28,14 @@ export function formsOf(text: string): string[] {
   return [...new Set([text, once, escaped(once), ascii(once)])]
 }
 
-/** @param messages of the text: what it is recognised by is its last one, the answer or the document */
+/**
+ * @param messages of the text: what it is recognised by is its last one, the answer or the document; the calls of tools
+ *   where it says nothing else
+ */
 export function wantedOf(dataset: string, id: string, messages: readonly Message[]): Wanted {
+  const { content = '', tool_calls = null } = messages.at(-1) ?? {}
+  const whole = content.trim() || (tool_calls ?? '').trim()
   // Half a character at the end would stand nowhere.
-  const text = (messages.at(-1)?.content.trim() ?? '').slice(0, longest).replace(/[\ud800-\udbff]$/, '')
+  const text = whole.slice(0, longest).replace(/[\ud800-\udbff]$/, '')
   return { dataset, id, needles: text.length < shortest ? [] : formsOf(text) }
 }

@@ -37,6 +37,14 @@ test('a text is looked for by its last message, without the space around it; a s
   assert.deepEqual(wantedOf('d', 'x', []).needles, [])
 })
 
+test('an answer that only calls tools is looked for by its calls', () => {
+  const calls = JSON.stringify([{ name: 'find', arguments: { words: 'a passage of a letter' } }])
+  const answer = { ...make.message('assistant', ''), tool_calls: calls }
+  const { needles } = wantedOf('d', 'x', [make.message('user', 'a question'), answer])
+  assert.equal(needles[0], calls)
+  assert.ok(needles.includes(JSON.stringify(calls).slice(1, -1)), 'as JSON holds it')
+})
+
 test('of a very long text its beginning is looked for', () => {
   const [needle] = of('word '.repeat(10_000)).needles
   assert.equal(needle!.length, 4000)
