@@ -1,8 +1,16 @@
 /** The Kafka client: kafkajs is imported in this folder and nowhere else. */
 import { createRequire } from 'node:module'
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
-import { type ISocketFactory, Kafka, logLevel, type LogEntry, type RetryOptions } from 'kafkajs'
+import {
+  type Consumer,
+  type ISocketFactory,
+  Kafka,
+  logLevel,
+  type LogEntry,
+  type RetryOptions
+} from 'kafkajs'
 import type { Log } from '../../processors/contract.ts'
 import type { Config, KafkaConfig } from '../config.ts'
 import { silentLog } from '../log.ts'
@@ -163,5 +171,22 @@ export async function brokerAnswers(config: Config['kafka'], brokers: readonly s
   } finally {
     await admin.disconnect()
     releaseSockets(kafka)
+  }
+}
+
+/** Milliseconds until all of a cluster knows a topic that was just made. */
+const newTopicMs = 10_000
+
+/** Subscribes to topics that exist: one that was made a moment ago may be unknown to the broker that is asked. */
+export async function subscribeTo(consumer: Consumer, topics: readonly string[]): Promise<void> {
+  const deadline = performance.now() + newTopicMs
+  for (;;) {
+    try {
+      return await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    } catch (error) {
+      const unknown = (error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (!unknown || performance.now() > deadline) throw error
+    }
+    await sleep(100)
   }
 }

@@ -4,7 +4,7 @@ import type { Log } from '../../processors/contract.ts'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { KafkaConfig } from '../config.ts'
 import { type Claim, noClaim, stickyAssigner } from './assigner.ts'
-import { patient } from './client.ts'
+import { patient, subscribeTo } from './client.ts'
 import { type Commit, commitOf } from './commit.ts'
 import { createPulse } from './pulse.ts'
 import { rawRecord, type RawRecord } from './record.ts'
@@ -144,7 +144,7 @@ export function createGroupConsumer(
     async start() {
       try {
         await consumer.connect()
-        await consumer.subscribe({ topics, fromBeginning: true })
+        await subscribeTo(consumer, topics)
       } catch (error) {
         throw refused(error) ?? error
       }

@@ -4,6 +4,7 @@ import type { Consumer, Kafka } from 'kafkajs'
 import { EverseedError } from '../../schemas/errors.ts'
 import type { KafkaConfig } from '../config.ts'
 import { fixedAssigner } from './assigner.ts'
+import { subscribeTo } from './client.ts'
 import { isErasure, rawRecord, type Range, type RawRecord } from './record.ts'
 import { refusalOf } from './refusal.ts'
 
@@ -117,7 +118,7 @@ export function follow(
 
   const run = async (): Promise<void> => {
     await consumer.connect()
-    await consumer.subscribe({ topics: [...partitions.keys()], fromBeginning: true })
+    await subscribeTo(consumer, [...partitions.keys()])
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
