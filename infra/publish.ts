@@ -20,7 +20,7 @@ import type { Signer } from './signer.ts'
 export { documentOf, type Line, promptOf } from './lines.ts'
 export { closeRun } from './close.ts'
 export { ensureDataset, findDataset } from './datasets.ts'
-export { assumptionsOf, ensureRun, listRuns } from './runs.ts'
+export { ensureRun, listRuns } from './runs.ts'
 
 /** One line, row or file of the input that cannot be published, and why. */
 export type Rejected = {

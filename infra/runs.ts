@@ -91,8 +91,7 @@ function withGeneration(source: Source, registered: Model | undefined): Source {
 }
 
 /** What a recipe assumes of models nobody registered, and does not say itself; a line each. */
-export async function assumptionsOf(deployment: Deployment, { sources }: Recipe): Promise<string[]> {
-  const registry = await registeredModels(deployment)
+function assumptionsOf({ sources }: Recipe, registry: ReadonlyMap<string, Model>): string[] {
   const blind = sources.filter(
     ({ provider, model, trained_generation: said }) =>
       provider !== 'offline' && said === undefined && !registry.has(model)
@@ -105,9 +104,14 @@ export async function assumptionsOf(deployment: Deployment, { sources }: Recipe)
 
 /**
  * Registers a run, or finds the one of the same recipe.
+ * @param assumed told what is assumed of models nobody registered, when the run is made
  * @throws EverseedError RUN_CONFLICT when the name is taken by another recipe
  */
-export async function ensureRun(deployment: Deployment, recipe: Recipe): Promise<Run> {
+export async function ensureRun(
+  deployment: Deployment,
+  recipe: Recipe,
+  assumed: (words: string) => void = () => {}
+): Promise<Run> {
   const dataset = await ensureDataset(deployment, recipe)
   const print = fingerprint(recipe)
   /** @throws EverseedError RUN_CONFLICT */
@@ -172,6 +176,7 @@ export async function ensureRun(deployment: Deployment, recipe: Recipe): Promise
     slot,
     created_at: microseconds()
   }
+  for (const words of assumptionsOf(recipe, registry)) assumed(words)
   return await changeRun(deployment, run.id, found => (found ? checked(found) : run))
 }
 

@@ -10,7 +10,6 @@ import { allTopics } from '../processors.ts'
 import {
   closeRun,
   ensureDataset,
-  assumptionsOf,
   ensureRun,
   findDataset,
   publishHuman,
@@ -226,8 +225,7 @@ export async function prompts(
     const clickhouse = options.wait ? clickhouseOf(config) : undefined
     await deployment.prepare(allTopics)
     if (recipe.sources.some(source => source.provider === 'offline')) await admitted(deployment)
-    const run = await ensureRun(deployment, recipe)
-    for (const assumed of await assumptionsOf(deployment, recipe)) note(assumed)
+    const run = await ensureRun(deployment, recipe, note)
     warn(await findDataset(deployment, run.dataset))
     const { rejected } = await publishing(path, 'prompts', options.json ?? false, on =>
       publishPrompts(deployment, run, recipe, linesOf(path), options.by, on, sourceOf(path))

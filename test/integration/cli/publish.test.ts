@@ -303,7 +303,7 @@ test('prompts register their run, and close it unless told to keep it open', asy
   const stateOf = async (): Promise<Run> => (await values(runs, run => run.id === 'campaign')).at(-1)!
   const open = await everseed([...args, '--keep-open', '--json'])
   assert.equal(open.code, 2)
-  assert.match(open.stderr, /^line 3: samples: /)
+  assert.match(open.stderr, /^what model m was trained on is unknown, [^\n]*\nline 3: samples: /)
   assert.equal(report(open.stdout).published, 2)
   assert.equal((await stateOf()).state, 'open')
   const published = await promptsOf('campaign')
@@ -361,7 +361,7 @@ test('a rejected line leaves the run open for its correction', async () => {
   assert.match(first.stdout, /^1 published, 0 were there already, 1 rejected/)
   assert.match(
     first.stderr,
-    /^line 2: .*\nrun typo stays open: .*publish again.*everseed publish close typo\n$/
+    /^what model [^\n]*\nline 2: .*\nrun typo stays open: .*publish again.*everseed publish close typo\n$/
   )
   assert.equal(await stateOf(), 'open')
   file('typo.jsonl', line({ prompt: 'Say a.' }) + line({ prompt: 'Say b.' }))
