@@ -17,15 +17,28 @@ export const dimensions = 256
  */
 export function createFeatures(): (text: string) => Float64Array | undefined {
   const words = createHashes()
-  const counts = createFeatureCounts()
+  const unit = createUnitFeatures()
   return text => {
     hashWords(text, words)
-    const vector = Float64Array.from(counts(words))
+    return unit(words)?.slice()
+  }
+}
+
+/**
+ * The same of a text whose words were hashed before. The buffers are the function's own, the vector too: it is valid until the
+ * next call.
+ * @returns a function from the hashes of a text's words to its vector
+ */
+export function createUnitFeatures(): (words: Hashes) => Float64Array | undefined {
+  const counts = createFeatureCounts()
+  const vector = new Float64Array(dimensions)
+  return words => {
+    const counted = counts(words)
     let squares = 0
-    for (const value of vector) squares += value * value
+    for (const count of counted) squares += count * count
     if (squares === 0) return undefined
     const scale = 1 / Math.sqrt(squares)
-    for (let place = 0; place < dimensions; place++) vector[place] = vector[place]! * scale
+    for (let place = 0; place < dimensions; place++) vector[place] = counted[place]! * scale
     return vector
   }
 }

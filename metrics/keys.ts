@@ -25,7 +25,8 @@ export const panelKeys = [
   'entropy_1_chao_shen',
   'entropy_2',
   'entropy_2_chao_shen',
-  'heaps_beta'
+  'heaps_beta',
+  'feature_cosine'
 ] as const
 
 /** Key of a metric of the panel. */

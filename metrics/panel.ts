@@ -5,10 +5,12 @@ import { distinctInter, distinctIntra } from './distinct.ts'
 import { entropyChaoShen } from './entropy-chao-shen.ts'
 import { entropyMillerMadow } from './entropy-miller-madow.ts'
 import { entropy } from './entropy.ts'
+import { dimensions } from './features.ts'
 import { type Fingerprint, createFingerprinter } from './fingerprint.ts'
 import { GramTable } from './gram-table.ts'
 import { type Hashes, appendHashes, createHashes, lengthenGrams } from './hashes.ts'
 import { heapsBeta } from './heaps.ts'
+import { meanCosine } from './mean-cosine.ts'
 import { missingMass } from './missing-mass.ts'
 import type { PanelKey } from './keys.ts'
 import { mean, standardDeviation } from './moments.ts'
@@ -17,6 +19,7 @@ import { createRepeatFilter } from './repeats.ts'
 import { othersHolding, selfRepetition } from './self-repetition.ts'
 import { withSingletons } from './spectrum.ts'
 import { ttr } from './ttr.ts'
+import { squaredSum } from './vector-sums.ts'
 
 /** Accumulates the documents of a window. */
 export type Panel = {
@@ -141,6 +144,7 @@ export function createPanel(): Panel {
   const fingerprint = createFingerprinter()
   const words = createPool()
   const whitespace = createPool()
+  const features = { count: 0, sum: new Float64Array(dimensions) }
 
   function values(): Record<PanelKey, Measured> {
     const lengths = words.ends.map((end, index) => end - (words.ends[index - 1] ?? 0))
@@ -187,7 +191,8 @@ export function createPanel(): Panel {
       entropy_1_chao_shen: entropyChaoShen(spectrum),
       entropy_2: entropy(pairs),
       entropy_2_chao_shen: entropyChaoShen(pairs),
-      heaps_beta: heaps
+      heaps_beta: heaps,
+      feature_cosine: meanCosine(squaredSum(features), features.count)
     }
   }
 
@@ -196,6 +201,9 @@ export function createPanel(): Panel {
       const hashes = typeof document === 'string' ? fingerprint(document) : document
       addTo(words, hashes.words)
       addTo(whitespace, hashes.whitespace)
+      if (!hashes.features) return
+      features.count += 1
+      for (let at = 0; at < dimensions; at++) features.sum[at]! += hashes.features[at]!
     },
     words,
     values,
@@ -208,6 +216,8 @@ export function createPanel(): Panel {
     clear() {
       empty(words)
       empty(whitespace)
+      features.count = 0
+      features.sum.fill(0)
     }
   }
 }

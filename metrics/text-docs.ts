@@ -42,6 +42,10 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
   entropy_2: { doc: 'entropy of bigrams, bits, plug-in', narrow: 'falls' },
   entropy_2_chao_shen: { doc: 'the same, corrected by coverage', narrow: 'falls' },
   heaps_beta: { doc: 'log10 of V(N) / V(N/10): how fast new words still come', narrow: 'falls' },
+  feature_cosine: {
+    doc: 'mean cosine of all pairs of documents by hashed features (hashed-256-1) of words and pairs of words',
+    narrow: 'rises'
+  },
   heaps_fit_k: { doc: 'K of the fit V = K N^beta', narrow: 'either' },
   heaps_fit_beta: { doc: 'beta of the fit', narrow: 'falls' },
   herdan_c: { doc: 'log types / log tokens', narrow: 'falls' },

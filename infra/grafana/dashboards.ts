@@ -1,4 +1,5 @@
 /** Dashboards of Grafana over the views, as data; `npm run generate` writes them to `dashboards/`. */
+import type { WindowKey } from '../../metrics/keys.ts'
 
 /** The data source the dashboards and alerts ask; provisioned under this uid. */
 export const datasource = { type: 'grafana-clickhouse-datasource', uid: 'everseed' } as const
@@ -60,7 +61,14 @@ const bad: readonly Step[] = [
 const lines = { drawStyle: 'line', lineWidth: 2, showPoints: 'auto', spanNulls: true }
 
 /** Over windows, the distance from human text of the metrics that see a collapse first. */
-const seen = ['missing_mass', 'heaps_beta', 'types', 'distinct_2_inter', 'self_repetition_4', 'mean_cosine']
+const seen = [
+  'missing_mass',
+  'heaps_beta',
+  'types',
+  'distinct_2_inter',
+  'self_repetition_4',
+  'feature_cosine'
+] as const satisfies readonly WindowKey[]
 
 /** The dashboards, in the order people need them. */
 export const dashboards: readonly Dashboard[] = [

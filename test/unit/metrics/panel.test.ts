@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { createFeatures } from '../../../metrics/features.ts'
 import { createFingerprinter } from '../../../metrics/fingerprint.ts'
 import { panelKeys } from '../../../metrics/keys.ts'
 import { createPanel } from '../../../metrics/panel.ts'
@@ -75,6 +76,12 @@ function plainly(texts: readonly string[]): Record<string, number | undefined> {
   if (tenth > 0) {
     out['heaps_beta'] = Math.log10(new Set(pooled).size / new Set(pooled.slice(0, tenth)).size)
   }
+  const vectors = texts.map(createFeatures()).filter(vector => vector !== undefined)
+  out['feature_cosine'] = average(
+    vectors.flatMap((a, index) =>
+      vectors.slice(index + 1).map(b => a.reduce((sum, value, at) => sum + value * b[at]!, 0))
+    )
+  )
   return out
 }
 

@@ -1,7 +1,7 @@
 /** Human text and degraded text made from it, in the windows of `measure`: what its reference half sees, and what it does not. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { type ReferenceKey, type WindowKey, referenceKeys } from '../../../metrics/keys.ts'
+import { type WindowKey, referenceKeys } from '../../../metrics/keys.ts'
 import type { NgramDocument } from '../../../metrics/ngram.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { DiversityStat } from '../../../schemas/types.ts'
@@ -40,7 +40,7 @@ const zOf = (stat: DiversityStat, key: WindowKey): number =>
   stat.metrics.find(({ name }) => name === key)?.z ?? assert.fail(`${stat.scope}: ${key} has no z`)
 
 test('human text that was held out stays inside the band, whatever is looked at', async () => {
-  const inside = new Map<ReferenceKey, number>()
+  const inside = new Map<WindowKey, number>()
   let windows = 0
   // A band is a sample as well: one that lies a little aside misses many windows at once.
   for (const shuffle of [1, 2, 3, 4]) {
@@ -50,7 +50,7 @@ test('human text that was held out stays inside the band, whatever is looked at'
     assert.ok(all.length >= 180 && all[0]!.human_windows >= 35)
     windows += all.length
     const reach = student * Math.sqrt(1 + 1 / all[0]!.human_windows)
-    for (const key of referenceKeys) {
+    for (const key of [...referenceKeys, 'feature_cosine'] as const) {
       const found = all.filter(stat => Math.abs(zOf(stat, key)) <= reach).length
       inside.set(key, (inside.get(key) ?? 0) + found)
     }
@@ -62,7 +62,7 @@ describe('degraded text in the windows of measure', () => {
   let stats: readonly DiversityStat[] = []
   const windowsOf = (kind: Kind): DiversityStat[] => stats.filter(({ source }) => source === kind)
   /** The mean distance of a kind's windows from human ones. */
-  function z(kind: Kind, key: ReferenceKey): number {
+  function z(kind: Kind, key: WindowKey): number {
     const all = windowsOf(kind)
     assert.ok(all.length > 0, `${kind} fills no window`)
     return all.reduce((sum, stat) => sum + zOf(stat, key), 0) / all.length
@@ -94,6 +94,18 @@ describe('degraded text in the windows of measure', () => {
     assert.ok(z('templates', 'cluster_entropy') < -4, `${z('templates', 'cluster_entropy')}`)
     for (const kind of ['human', 'g1', 'g3', 'g5'] as const)
       assert.ok(Math.abs(z(kind, 'cluster_entropy')) < 2, `${kind}: ${z(kind, 'cluster_entropy')}`)
+  })
+
+  test('documents become alike in every way of narrowing, the more the colder', () => {
+    for (const kind of Object.keys(kinds) as Kind[])
+      assert.ok(
+        kind === 'human' ? Math.abs(z(kind, 'feature_cosine')) < 2 : z(kind, 'feature_cosine') > 4,
+        kind
+      )
+    const colder = (['g1', 'temperature .8', 'temperature .5'] as const).map(kind =>
+      z(kind, 'feature_cosine')
+    )
+    assert.ok(colder[0]! < colder[1]! - 2 && colder[1]! < colder[2]! - 5, colder.join(', '))
   })
 
   test('a cold model loses types and mass of the tail: bias of the decoder, not drift', () => {
