@@ -1,17 +1,9 @@
 /** Files only one living process can hold, and the data folder that is guarded by one. */
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync
-} from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../../schemas/errors.ts'
+import { makeFolder } from '../folders.ts'
 import { identify, type Identity, isAlive, signalTo } from './identity.ts'
 
 /** What a lock file says. */
@@ -125,7 +117,15 @@ export function holderOf(dir: string): Identity | undefined {
  * @throws EverseedError CONFIG_INVALID with the command that helps
  */
 function makePrivate(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  try {
+    makeFolder(dir, 0o700)
+  } catch (cause) {
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      `the data folder ${dir} cannot be made: ${(cause as Error).message}; name another one, EVERSEED_DATA_DIR`,
+      { cause }
+    )
+  }
   // Windows keeps rights in another way; folders of a user's profile are the user's.
   const own = process.getuid?.()
   if (own === undefined) return

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
+import { makeFolder } from '../folders.ts'
 
 /** What makes two exports the same one. */
 export type Identity = {
@@ -54,7 +55,7 @@ export function openFolder(path: string, identity: Identity): Folder {
   const draft = join(path, draftFolder)
   const fresh = !existsSync(path)
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
     const there = readdirSync(path)
     const whole = read(join(path, manifestName)) as { export?: Identity } | undefined
     const begun = read(join(draft, draftIdentity)) as Identity | undefined
