@@ -117,6 +117,13 @@ describe('what a version holds', () => {
     const { cut, taken } = cutOf(0.5, [[{ human: false, retracted: false }]])
     assert.equal(taken.flat().length, 1)
     assert.equal(cut.smallestLaid(), 0)
+    const { taken: without } = cutOf(0.5, [
+      [
+        { human: false, retracted: true },
+        { human: false, retracted: false }
+      ]
+    ])
+    assert.equal(without.flat().length, 1, 'no human row left')
     const paidFor = [{ human: true, retracted: true }]
     const { taken: after } = cutOf(0.5, [paidFor, [{ human: false, retracted: false }]])
     assert.deepEqual(
