@@ -213,6 +213,21 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
   }
 }
 
+/** What a decoding comes to; undefined for a record that cannot be read. What comes at once is not waited for. */
+export function legible<Value>(
+  decode: () => Value | Promise<Value>
+): Value | undefined | Promise<Value | undefined> {
+  const unread = (error: unknown): undefined => {
+    if (!(error instanceof DecodeError)) throw error
+  }
+  try {
+    const value = decode()
+    return value instanceof Promise ? value.catch(unread) : value
+  } catch (error) {
+    return unread(error)
+  }
+}
+
 /** Runs an encode and turns avsc's path-less errors into ones that name the field. */
 export function encodeChecked(codec: Codec, topic: Topic, value: object): Buffer {
   try {

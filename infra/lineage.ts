@@ -118,7 +118,7 @@ export type Lineage = {
 }
 
 /** Looks up models and whatever they were fine-tuned from. */
-async function withBases(ask: Ask, ids: Iterable<string>): Promise<Map<string, ModelEntry>> {
+export async function withBases(ask: Ask, ids: Iterable<string>): Promise<Map<string, ModelEntry>> {
   const found = new Map<string, ModelEntry>()
   const asked = new Set<string>()
   let wanted = [...new Set(ids)].filter(id => id !== '')

@@ -3,7 +3,12 @@ import { z } from 'zod'
 import { isEmpty } from '../processors/text.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { contentHash, sha128 } from '../schemas/identity.ts'
-import { type ProvenanceOf, provenanceViolations } from '../schemas/provenance.ts'
+import {
+  type ProvenanceOf,
+  labelViolations,
+  provenanceViolations,
+  saysSynthetic
+} from '../schemas/provenance.ts'
 import type { Cell, Document, Message, Prompt, Provenance, Run } from '../schemas/types.ts'
 import { microseconds } from './deployment.ts'
 import { type Columns, lineOf, rowOf, words } from './formats/shapes.ts'
@@ -211,7 +216,10 @@ function provenanceOf(
     created_by: createdBy,
     created_at: microseconds()
   }
-  const wrong = provenanceViolations(provenance, of)
+  const wrong = [
+    ...provenanceViolations(provenance, of),
+    ...labelViolations(line as Partial<Cell>, provenance)
+  ]
   if (wrong.length > 0) throw new EverseedError('PROVENANCE_INVALID', wrong.join('; '))
   return provenance
 }
@@ -243,6 +251,11 @@ export function documentOf(
       'there is no text in it: give text, or a last message with content or tool_calls'
     )
   }
+  if (saysSynthetic(line.metadata))
+    throw new EverseedError(
+      'PROVENANCE_INVALID',
+      `its metadata say that a model wrote it (origin SYNTHETIC), as in an export: what people wrote is published as human, whatever else the row or --origin says`
+    )
   const content = contentHash(messages)
   const id = line.id ?? content
   const own = line.parent_ids?.find(parent => parent === id || parent === content)

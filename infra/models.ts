@@ -1,4 +1,5 @@
 /** The registry of models: what each was trained on, and so which generation its texts are of. */
+import { isModel } from '../processors/mixing.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { sha128 } from '../schemas/identity.ts'
 import { models } from '../schemas/topics.ts'
@@ -75,7 +76,7 @@ export function circleOf(
     }
     for (const { model, step } of steps) {
       const way = made.way === '' ? step : `${made.way}, by ${step}`
-      if (model === id) return way
+      if (isModel(id, model)) return way
       if (seen.has(model)) continue
       seen.add(model)
       const entry = known.get(model)
@@ -85,76 +86,83 @@ export function circleOf(
   return undefined
 }
 
+/** What an earlier entry of a model says it was made of and a later one leaves out, in words. */
+function forgotten(
+  before: Pick<Model, 'base' | 'trained_on' | 'generation'>,
+  after: Pick<Model, 'base' | 'trained_on' | 'generation'>
+): string | undefined {
+  const version = before.trained_on.find(name => !after.trained_on.includes(name))
+  if (version !== undefined) return `trained on ${version}`
+  if (before.base !== null && before.base !== after.base) return `fine-tuned from ${before.base}`
+  const falls = before.generation !== null && (after.generation ?? -1) < before.generation
+  return falls ? `of texts up to generation ${before.generation}` : undefined
+}
+
+/** An entry of the registry, and whether it is new. */
+export type Registration = { readonly model: Model; readonly created: boolean }
+
 /**
  * Registers a model. Its generation is that of the newest text it ever saw: in the versions it was trained on, or by its
  * base. Of a model that names neither it is unknown.
- * @returns the entry, and whether it is new
  * @throws EverseedError UNKNOWN_NAME for a version or base that is not there; MODEL_CYCLE for a model that would descend
- *   from itself; FENCED, KAFKA_UNREACHABLE
+ *   from itself; PROVENANCE_INVALID for one that was registered as made of more; FENCED, KAFKA_UNREACHABLE
  */
-export async function addModel(
-  deployment: Deployment,
-  declared: Declared
-): Promise<{ model: Model; created: boolean }> {
+export async function addModel(deployment: Deployment, declared: Declared): Promise<Registration> {
   const { id, provider, family, trainedOn, base, outputTerms } = declared
   // One lock for all: two models that name each other at the same time would be a circle.
   const what = { lock: 'models', words: 'the registry of models' }
-  return await changeAlone<Model, { model: Model; created: boolean }>(
-    deployment,
-    models,
-    what,
-    async table => {
-      const known = registeredIn(table)
-      const generations: (number | null)[] = []
-      if (base !== null && base !== id) {
-        const found = known.get(base)
-        if (!found) {
-          throw new EverseedError(
-            'UNKNOWN_NAME',
-            `base ${base} is not registered: register it first with everseed models add ${base}, without --trained-on when what it was trained on is unknown`
-          )
-        }
-        generations.push(found.generation)
-      }
-      const names: string[] = []
-      for (const name of trainedOn) {
-        const version = await findVersion(deployment, name)
-        names.push(nameOf(version))
-        generations.push(newestGeneration(version))
-      }
-      names.sort()
-      const all = await listVersions(deployment)
-      const way = circleOf(
-        id,
-        { base, trained_on: names },
-        known,
-        new Map(all.map(one => [nameOf(one), one]))
-      )
-      if (way !== undefined)
+  return await changeAlone<Model, Registration>(deployment, models, what, async table => {
+    const known = registeredIn(table)
+    const generations: (number | null)[] = []
+    if (base !== null && base !== id) {
+      const found = known.get(base)
+      if (!found) {
         throw new EverseedError(
-          'MODEL_CYCLE',
-          `${id} would descend from itself, by ${way}: give the newly trained model a name of its own`
+          'UNKNOWN_NAME',
+          `base ${base} is not registered: register it first with everseed models add ${base}, without --trained-on when what it was trained on is unknown`
         )
-      const generation = newest(generations)
-      const revision = sha128(
-        JSON.stringify(['registered', id, provider, family, names, base, generation, outputTerms])
-      )
-      const before = known.get(id)
-      if (before?.revision === revision) return { result: { model: before, created: false } }
-      const model: Model = {
-        id,
-        revision,
-        provider,
-        family,
-        base,
-        trained_on: names,
-        generation,
-        output_terms: outputTerms,
-        offline: null,
-        registered: true,
-        created_at: microseconds()
       }
-      return { result: { model, created: true }, entry: [`${id}@${revision}`, model] }
+      generations.push(found.generation)
     }
-  )
+    const names: string[] = []
+    for (const name of trainedOn) {
+      const version = await findVersion(deployment, name)
+      names.push(nameOf(version))
+      generations.push(newestGeneration(version))
+    }
+    names.sort()
+    const all = await listVersions(deployment)
+    const way = circleOf(id, { base, trained_on: names }, known, new Map(all.map(one => [nameOf(one), one])))
+    if (way !== undefined)
+      throw new EverseedError(
+        'MODEL_CYCLE',
+        `${id} would descend from itself, by ${way}: give the newly trained model a name of its own`
+      )
+    const generation = newest(generations)
+    const before = known.get(id)
+    const lost = before && forgotten(before, { base, trained_on: names, generation })
+    if (lost !== undefined)
+      throw new EverseedError(
+        'PROVENANCE_INVALID',
+        `${id} is registered as ${lost}, and what a model was made of is never taken back: say it as well, or give a newly trained model a name of its own (everseed models list)`
+      )
+    const revision = sha128(
+      JSON.stringify(['registered', id, provider, family, names, base, generation, outputTerms])
+    )
+    if (before?.revision === revision) return { result: { model: before, created: false } }
+    const model: Model = {
+      id,
+      revision,
+      provider,
+      family,
+      base,
+      trained_on: names,
+      generation,
+      output_terms: outputTerms,
+      offline: null,
+      registered: true,
+      created_at: microseconds()
+    }
+    return { result: { model, created: true }, entry: [`${id}@${revision}`, model] }
+  })
 }

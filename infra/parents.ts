@@ -3,7 +3,7 @@ import { EverseedError } from '../schemas/errors.ts'
 import { contentHash } from '../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic } from '../schemas/topics.ts'
 import type { Document, Provenance } from '../schemas/types.ts'
-import { DecodeError } from './codec.ts'
+import { legible } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { readRanges } from './kafka/reader.ts'
 
@@ -28,14 +28,10 @@ async function textsOf(deployment: Deployment, dataset: string): Promise<Set<str
   for (const topic of topics) {
     await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
       for (const { value } of records) {
-        try {
-          const one = (await codec.decode(topic, value)) as Named
-          if (one.dataset !== dataset) continue
-          ids.add(one.id)
-          if (topic === human) ids.add(contentHash(one.messages))
-        } catch (error) {
-          if (!(error instanceof DecodeError)) throw error
-        }
+        const one = (await legible(() => codec.decode(topic, value))) as Named | undefined
+        if (one?.dataset !== dataset) continue
+        ids.add(one.id)
+        if (topic === human) ids.add(contentHash(one.messages))
       }
     })
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
-import { encodeChecked } from './codec.ts'
+import { encodeChecked, legible } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openProducer, openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
@@ -17,24 +17,26 @@ function isNewer(value: unknown, before: unknown): boolean {
 }
 
 /**
- * Everything in a table, newest value per key.
+ * Everything in a table, newest value per key. What cannot be read says nothing, as to the processors: the store buries it,
+ * and `doctor` names it.
  * @param name what an entry is called, where the key alone does not say it
+ * @param unread told where entries lie that cannot be read
  */
 export async function readTable<Value>(
   deployment: Deployment,
   topic: Topic<Value>,
-  name: (key: string, partition: number) => string = key => key
+  name: (key: string, partition: number) => string = key => key,
+  unread: (place: string) => void = () => {}
 ): Promise<Map<string, Value>> {
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
-    for (const { key, value, partition } of records) {
-      const called = name(key!.toString(), partition)
-      if (value === null) entries.delete(called)
-      else {
-        const decoded = await codec.decode(topic, value)
-        if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
-      }
+    for (const { key, value, partition, offset } of records) {
+      const called = key && name(key.toString(), partition)
+      const decoded = value === null ? null : await legible(() => codec.decode(topic, value))
+      if (called === null || decoded === undefined) unread(`${topic.name}/${partition}@${offset}`)
+      else if (decoded === null) entries.delete(called)
+      else if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
     }
   })
   return entries

@@ -1,5 +1,6 @@
 /** Takes published human documents in: one text is one sample, and its split is fixed once and for all. */
 import { contentHash, textKey } from '../schemas/identity.ts'
+import { saysSynthetic } from '../schemas/provenance.ts'
 import { human, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Document, Provenance, Sample } from '../schemas/types.ts'
 import { createOverlap, type Seen } from './admit/overlap.ts'
@@ -58,14 +59,14 @@ export const admit = defineProcessor({
   },
   create: ({ state, tables, reread, position, out, emit, drop, reject }) => {
     const places = createPlaces(state.known)
-    const parents = createParents({ human: state.known, verified: state.answers }, reread, position)
+    const texts = createParents({ human: state.known, verified: state.answers }, reread, position)
     const overlap = createOverlap(state.seen)
 
     /** Why the parents a document names cannot be its parents, as a verdict; undefined where they can. */
     const refused = ({ id: name, dataset, provenance }: Document, id: string, keys: readonly string[]) => {
       const named = provenance.parent_ids
       const text = `document ${name || id} of dataset ${dataset}`
-      const missing = keys.findIndex(key => parents.find(key) === undefined)
+      const missing = keys.findIndex(key => texts.find(key) === undefined)
       if (named.includes(id) || (missing >= 0 && named[missing] === name))
         return reject('own_parent', `${text} names itself as its parent: name the text it was made from`)
       if (missing < 0) return undefined
@@ -83,7 +84,11 @@ export const admit = defineProcessor({
     ): Verdict => {
       const { id: name, dataset, messages } = document
       const text = answerOf(messages)
-      const placed = places.place(tables.dataset(dataset)!, text)
+      // A verified answer was made of seed text alone, and may be laid down.
+      const parents = provenance.parent_ids.map(
+        parent => state.known.get(`${dataset}/${parent}`)?.split ?? 'SEED'
+      )
+      const placed = places.place(tables.dataset(dataset)!, text, parents)
       const known: Known = { generation: provenance.generation, at: offset, ...placed }
       state.known.stage(`${dataset}/${id}`, known)
       places.add(dataset, id, known)
@@ -96,17 +101,22 @@ export const admit = defineProcessor({
     }
 
     const judge = (document: Document, offset: number): Verdict | Promise<Verdict> => {
-      const { id: name, dataset, messages, provenance } = document
+      const { id: name, dataset, messages, provenance, metadata } = document
       if (isEmpty(messages)) {
         return reject(
           'empty_document',
           `document ${name || '(no id)'} has no text: its last message needs content or tool_calls`
         )
       }
+      if (saysSynthetic(metadata))
+        return reject(
+          'synthetic_as_human',
+          `document ${name || '(no id)'} is called ${provenance.origin}, and its metadata say that a model wrote it (origin SYNTHETIC)`
+        )
       const id = contentHash(messages)
       // Who edits a text and keeps its name means the text that had it before.
       const parent_ids = provenance.parent_ids.map(parent =>
-        parents.find(`${dataset}/${parent}`) ? parent : (state.names.get(`${dataset}/${parent}`) ?? parent)
+        texts.find(`${dataset}/${parent}`) ? parent : (state.names.get(`${dataset}/${parent}`) ?? parent)
       )
       const keys = parent_ids.map(parent => `${dataset}/${parent}`)
       if (state.known.has(`${dataset}/${id}`) && !provenance.parent_ids.includes(id)) {
@@ -119,7 +129,7 @@ export const admit = defineProcessor({
       const { origin, generation: claimed } = provenance
       const generation = generationOf(
         origin,
-        keys.map(key => parents.find(key)!)
+        keys.map(key => texts.find(key)!)
       )
       if (claimed !== null && claimed !== generation) {
         return reject(
@@ -129,7 +139,7 @@ export const admit = defineProcessor({
       }
       if (origin !== 'HUMAN_EDITED')
         return admitted(document, offset, id, { parent_ids, generation, edit_distance: null })
-      return parents
+      return texts
         .distance(answerOf(messages), keys)
         .then(edit_distance => admitted(document, offset, id, { parent_ids, generation, edit_distance }))
     }
@@ -150,7 +160,7 @@ export const admit = defineProcessor({
       replayFrom: () => ({ verified: overlap.from }),
 
       replay({ input, offset, value: { id, dataset, messages } }) {
-        if (parents.found(`${dataset}/${input === 'human' ? contentHash(messages) : id}`, messages)) return
+        if (texts.found(`${dataset}/${input === 'human' ? contentHash(messages) : id}`, messages)) return
         if (input === 'verified') overlap.again(offset, dataset, answerOf(messages))
       }
     }

@@ -140,7 +140,7 @@ export function isReal(
 }
 
 /** Whether a model is meant: offline models carry what they were fitted on behind their name. */
-function isModel(name: string, id: string | null): boolean {
+export function isModel(name: string, id: string | null): boolean {
   return id !== null && (id === name || id.startsWith(`${name}@`))
 }
 
@@ -186,17 +186,28 @@ export function warningsOf({ strategy, epochs }: MixSettings): string[] {
 }
 
 /**
- * What minimum shares of models ask for beyond what the floor leaves them, in words.
+ * What minimum shares ask for beyond what the floor or a largest share leaves them, in words.
  * @param floor smallest real share
  */
-export function impossibleShares(floor: number, { min_share }: MixSettings): string[] {
-  return (['model', 'family', 'run'] as const).flatMap(key => {
+export function impossibleShares(floor: number, { min_share, quota }: MixSettings): string[] {
+  const round = (value: number): number => +value.toFixed(6)
+  const sums = selected.flatMap(key => {
     const own = min_share.filter(rule => selected.every(one => (rule[one] === undefined) === (one !== key)))
     const sum = own.reduce((all, rule) => all + rule.share, 0)
-    return sum > 1 - floor + 1e-9
-      ? [
-          `the smallest shares per ${key} sum to ${+sum.toFixed(6)}, and human text has a floor of ${floor}: at most ${+(1 - floor).toFixed(6)} is left`
-        ]
+    // Only models' texts have a model; of the cells human text may be.
+    const isOfModels = key === 'model' || key === 'family' || key === 'run'
+    const left = isOfModels ? 1 - floor : 1
+    if (sum <= left + 1e-9) return []
+    const why = isOfModels
+      ? `human text has a floor of ${floor}: at most ${round(left)} is left`
+      : 'no more than 1 there is'
+    return [`the smallest shares per ${key} sum to ${round(sum)}, and ${why}`]
+  })
+  const crossed = min_share.flatMap(rule => {
+    const largest = quota.find(one => selected.every(key => one[key] === rule[key]))?.share ?? 1
+    return rule.share > largest + 1e-9
+      ? [`${wordsOf(rule)} has a smallest share of ${rule.share} and a largest one of ${largest}`]
       : []
   })
+  return [...sums, ...crossed]
 }

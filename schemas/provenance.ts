@@ -1,5 +1,5 @@
 /** The provenance rules: held where a record is published and again by the runner. */
-import type { Provenance } from './types.ts'
+import type { Cell, Provenance } from './types.ts'
 
 /** What a provenance stands in: rules differ between what asks, what a person wrote and what a model wrote. */
 export type ProvenanceOf = 'prompt' | 'document' | 'synthetic' | 'sample'
@@ -82,4 +82,23 @@ export function provenanceViolations(provenance: Provenance, of: ProvenanceOf): 
     `sample_index ${provenance.sample_index} is below 0`
   )
   return wrong
+}
+
+/** Most characters of what rows are counted by: a version's record holds each of them, and has to fit into its topic. */
+const longest = { task: 200, topic: 200, format: 200, license: 500, author: 500, source_uri: 2000 }
+
+/** What of the labels of a text is too long, in words. */
+export function labelViolations(cell: Partial<Cell>, provenance: Partial<Provenance>): string[] {
+  const { task, topic, format } = cell
+  const { license, author, source_uri } = provenance
+  const labels = { task, topic, format, license, author, source_uri }
+  return Object.entries(longest).flatMap(([name, most]) => {
+    const { length } = labels[name as keyof typeof labels] ?? ''
+    return length > most ? [`${name} is ${length} characters long, and may have ${most}`] : []
+  })
+}
+
+/** Whether the metadata of a text say that a model wrote it, as those of everseed's own exports do. */
+export function saysSynthetic(metadata: Readonly<Record<string, string>>): boolean {
+  return Object.hasOwn(metadata, 'origin') && metadata['origin'] === 'SYNTHETIC'
 }

@@ -1,5 +1,6 @@
 /** `everseed doctor`: looks at everything that could be wrong and says what to do. */
 import { errorCodes, EverseedError } from '../../schemas/errors.ts'
+import { type Topic, versions } from '../../schemas/topics.ts'
 import { auditRollups } from '../clickhouse/audit.ts'
 import { createWarehouse, serverCode, serverCodes, type Warehouse } from '../clickhouse/client.ts'
 import { type Owner, ownerOf, refuseOthers } from '../clickhouse/owner.ts'
@@ -7,8 +8,10 @@ import { connect, type Deployment } from '../deployment.ts'
 import { checkEngine } from '../embedded/clickhouse.ts'
 import { locateJava } from '../embedded/java.ts'
 import { unproved } from '../erase/erase.ts'
-import { eraseGroup } from '../kafka/compaction.ts'
+import { eraseGroup } from '../kafka/settings.ts'
 import { allTopics } from '../processors.ts'
+import { readTable } from '../tables.ts'
+import { listVersions } from '../versions/versions.ts'
 import { commandLog, readingOnly, resolveConfig, runningUp } from './context.ts'
 import { print, printJson } from './output.ts'
 import { few } from './retract.ts'
@@ -115,6 +118,24 @@ async function askErasures(deployment: Deployment): Promise<string> {
   )
 }
 
+const yesOrNo = [() => true, () => false] as const
+
+/** Tables are asked at every turn, and what of them cannot be read says nothing. */
+async function askTables(deployment: Deployment, tables: readonly Topic[]): Promise<string> {
+  const unread: string[] = []
+  const reader = readingOnly(deployment)
+  const tell = (place: string): void => void unread.push(place)
+  for (const topic of tables) {
+    if (topic === versions) await listVersions(reader, undefined, tell)
+    else await readTable(reader, topic, undefined, tell)
+  }
+  if (unread.length === 0) return 'every entry can be read'
+  throw new EverseedError(
+    'RECORD_INVALID',
+    `${unread.length} entries cannot be read, and say nothing: ${few(unread)}; look at who writes there (everseed deadletters list)`
+  )
+}
+
 export async function doctor(options: { json?: boolean }): Promise<void> {
   const findings: Finding[] = []
   const config = resolveConfig()
@@ -163,7 +184,11 @@ export async function doctor(options: { json?: boolean }): Promise<void> {
           return `${allTopics.length} topics are kept as they must be`
         })
       )
-      if (findings.at(-1)!.ok) findings.push(await look('erasures', () => askErasures(deployment)))
+      const tables = allTopics.filter(topic => topic.kind === 'table' || topic === versions)
+      if (await deployment.admin.requireTopics(tables).then(...yesOrNo)) {
+        findings.push(await look('erasures', () => askErasures(deployment)))
+        findings.push(await look('tables', () => askTables(deployment, tables)))
+      }
       findings.push(
         await look('offsets', async () => {
           const minutes = await deployment.admin.offsetsRetentionMinutes()

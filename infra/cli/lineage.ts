@@ -5,14 +5,13 @@ import {
   type Maker,
   madeBy,
   type ModelEntry,
-  modelsOf,
   type Relation,
   retractionOf,
   type Text,
   textsOf,
   versionsWith
 } from '../clickhouse/lineage.ts'
-import { type Branch, type Lineage, lineageOf } from '../lineage.ts'
+import { type Branch, type Lineage, lineageOf, withBases } from '../lineage.ts'
 import { countOf } from './context.ts'
 import { note, print, printJson, shown, table } from './output.ts'
 import { withWarehouse } from './sql.ts'
@@ -182,13 +181,13 @@ async function ofMaker(ask: Ask, maker: Maker, options: Options): Promise<void> 
   const limit = countOf('--limit', options.limit)
   const { counts, ids: first } = await madeBy(ask, maker, limit)
   const texts = counts.reduce((sum, one) => sum + one.texts, 0)
-  const models = 'model' in maker ? [...(await modelsOf(ask, [maker.model])).values()] : []
+  const known = 'model' in maker ? await withBases(ask, [maker.model]) : new Map<string, ModelEntry>()
+  const models = 'model' in maker && known.has(maker.model) ? [known.get(maker.model)!] : []
   const name = 'model' in maker ? `model ${maker.model}` : `run ${maker.run}`
   if (texts === 0 && models.length === 0)
     throw new EverseedError('UNKNOWN_NAME', `nothing was made by ${name}, and no registry knows it`)
   if (options.json) return printJson({ ...maker, texts, models, counts, ids: first })
-  for (const model of models)
-    for (const line of modelWords(model.id, new Map([[model.id, model]]))) print(line)
+  for (const model of models) for (const line of modelWords(model.id, known)) print(line)
   const head = ['dataset', 'run', 'model', 'generation', 'texts']
   print(
     table(

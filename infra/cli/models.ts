@@ -1,4 +1,5 @@
 /** `everseed models`: which generation a model's texts are of follows from what it was trained on. */
+import { EverseedError } from '../../schemas/errors.ts'
 import { models as modelsTopic, versions } from '../../schemas/topics.ts'
 import type { Model } from '../../schemas/types.ts'
 import { addModel, registeredModels } from '../models.ts'
@@ -22,13 +23,21 @@ const words = ({ generation }: Pick<Model, 'generation'>): string =>
 
 export async function add(id: string, options: AddOptions): Promise<void> {
   const { provider, family, trainedOn, base, terms, json } = options
+  const versionNames = trainedOn?.split(',').map(name => name.trim()) ?? []
+  for (const [what, name] of [
+    ['the model', id],
+    ['--family', family],
+    ['--base', base ?? 'none'],
+    ...versionNames.map(one => ['--trained-on', one] as const)
+  ] as const)
+    if (name.trim() === '') throw new EverseedError('CONFIG_INVALID', `${what} has no name: give it one`)
   const { model, created } = await withDeployment(async deployment => {
     await deployment.prepare([modelsTopic, versions])
     return await addModel(deployment, {
       id,
       provider,
       family,
-      trainedOn: trainedOn?.split(',').map(name => name.trim()) ?? [],
+      trainedOn: versionNames,
       base: base ?? null,
       outputTerms: terms
     })

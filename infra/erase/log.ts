@@ -3,7 +3,7 @@ import { NumberTable } from '../../metrics/number-table.ts'
 import { contentHash, sha128, textKey } from '../../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic, training } from '../../schemas/topics.ts'
 import type { Document, ErasedRow, Provenance, Sample } from '../../schemas/types.ts'
-import { DecodeError } from '../codec.ts'
+import { legible } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Doomed } from '../kafka/compaction.ts'
 import { readRanges } from '../kafka/reader.ts'
@@ -42,15 +42,8 @@ function judgeOf(deployment: Deployment, topic: Topic, wanted: readonly Wanted[]
   )
   const ids = wanted.map(({ dataset, id }) => ({ dataset, id, bytes: Buffer.from(id) }))
   const byKey = topic.name === samplesHuman.name || topic.name === training.name
-  const decoded = async (value: Buffer): Promise<unknown> => {
-    try {
-      return await codec.decode(topic, value)
-    } catch (error) {
-      // What cannot be read is recognised by its bytes alone.
-      if (error instanceof DecodeError) return undefined
-      throw error
-    }
-  }
+  // What cannot be read is recognised by its bytes alone.
+  const decoded = (value: Buffer): unknown => legible<unknown>(() => codec.decode(topic, value))
   /** The record itself names it: the text it is, or one that is quoted in it. */
   const named = async (value: Buffer): Promise<string | undefined> => {
     if (topic === human) {
@@ -167,12 +160,9 @@ export async function samplesAmong(
         for (const { offset, value } of records) {
           const of = places.get(offset)
           if (of === undefined) continue
-          try {
-            const sample = await codec.decode(topic, value)
+          const sample = await legible(() => codec.decode(topic, value))
+          if (sample)
             found.push({ of, sample, row: topic === training ? rowOf(partition, offset, sample) : null })
-          } catch (error) {
-            if (!(error instanceof DecodeError)) throw error
-          }
         }
       })
     }
@@ -212,12 +202,13 @@ export type Keys = {
 }
 
 /**
- * Looks at the keys of a topic before or after it is compacted.
+ * Looks at the keys of a topic before or after it is compacted. A record of `training` that cannot be read is a row of no
+ * version: nothing is lost with it.
  * @param hits records that go
  * @param ends offsets up to which is looked, one per partition
  */
 export async function keysOf(
-  { kafka, config }: Deployment,
+  { kafka, config, codec }: Deployment,
   topic: string,
   hits: readonly Hit[],
   ends: readonly number[]
@@ -232,8 +223,8 @@ export async function keysOf(
       )
     )
     const seen = new NumberTable()
-    const count = (record: RawRecord): void => {
-      const { key, offset } = record
+    const count = async (record: RawRecord): Promise<void> => {
+      const { key, value, offset } = record
       const number = key === null ? undefined : numberOf(key)
       if (number !== undefined && going.has(number)) return
       if (number !== undefined && isErasure(record)) {
@@ -243,7 +234,11 @@ export async function keysOf(
       } else if (number !== undefined && seen.find(number) < 0) {
         seen.add(number)
         kept++
-      } else {
+      } else if (
+        topic !== training.name ||
+        value === null ||
+        (await legible(() => codec.decode(training, value)))
+      ) {
         lost++
         first ??= `${topic}/${partition}@${offset}${key === null ? ', without a key' : `, key ${key.toString()}`}`
       }
@@ -252,8 +247,8 @@ export async function keysOf(
       kafka,
       config,
       [{ topic, partition, from: 0, to }],
-      records => {
-        for (const record of records) count(record)
+      async records => {
+        for (const record of records) await count(record)
       },
       { erasures: true }
     )

@@ -1,4 +1,5 @@
 /** What an erased text is recognised by in bytes nobody takes apart. */
+import { answerOf } from '../../processors/text.ts'
 import type { Message } from '../../schemas/types.ts'
 
 /** A text that goes. */
@@ -33,9 +34,10 @@ export function formsOf(text: string): string[] {
  *   where it says nothing else
  */
 export function wantedOf(dataset: string, id: string, messages: readonly Message[]): Wanted {
-  const { content = '', tool_calls = null } = messages.at(-1) ?? {}
-  const whole = content.trim() || (tool_calls ?? '').trim()
   // Half a character at the end would stand nowhere.
-  const text = whole.slice(0, longest).replace(/[\ud800-\udbff]$/, '')
+  const text = answerOf(messages)
+    .trim()
+    .slice(0, longest)
+    .replace(/[\ud800-\udbff]$/, '')
   return { dataset, id, needles: text.length < shortest ? [] : formsOf(text) }
 }

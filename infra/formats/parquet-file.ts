@@ -9,6 +9,9 @@ import { reasonOf } from '../bytes.ts'
 import type { Line } from '../lines.ts'
 import { parquetRows } from './parquet.ts'
 
+/** A Parquet file without any row begins and ends with four letters, and says how long its index is. */
+const leastBytes = 12
+
 async function opened(path: string): Promise<FileHandle> {
   try {
     return await open(path)
@@ -29,6 +32,8 @@ export async function* parquetFile(
     if (folder !== undefined) await pipeline(process.stdin, createWriteStream(place, { mode: 0o600 }))
     file = await opened(place)
     const { size } = await file.stat()
+    if (size < leastBytes)
+      throw new EverseedError('FILE_UNREADABLE', `${path} is no Parquet: it has ${size} bytes`)
     const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
       const buffer = new ArrayBuffer(end - start)
       const { bytesRead } = await file!.read(new Uint8Array(buffer), 0, end - start, start)

@@ -8,7 +8,7 @@ import { untilNone } from '../patience.ts'
 import { slotAssigner } from './assigner.ts'
 import type { Range } from './record.ts'
 import { type Asked, refusalOf } from './refusal.ts'
-import { differences, isErasing, topicSettings } from './settings.ts'
+import { differences, eraseGroup, isErasing, topicSettings } from './settings.ts'
 
 /** A committed offset and the words that were committed with it. */
 export type Committed = { readonly offset: number; readonly metadata: string }
@@ -204,16 +204,19 @@ export async function createAdmin(
     async ensureTopics(topics) {
       let found = await inspect(topics)
       const deadline = performance.now() + erasureMs
-      while (found.problems.length > 0 && found.erasing.length > 0 && performance.now() < deadline) {
+      const waits = async (): Promise<boolean> =>
+        found.problems.length > 0 && found.erasing.length > 0 && (await access.members(eraseGroup)) > 0
+      while (performance.now() < deadline && (await waits())) {
         await sleep(500)
         found = await inspect(topics)
       }
-      const { missing, problems } = found
+      const { missing, problems, erasing } = found
       if (problems.length > 0) {
-        throw new EverseedError(
-          'TOPIC_MISMATCH',
-          `${problems.join('; ')}. Nothing was changed: correct the topic's settings, or choose another EVERSEED_PREFIX`
-        )
+        const step =
+          erasing.length > 0
+            ? 'everseed doctor names the texts; everseed erase finishes it, everseed up gives the settings back'
+            : "correct the topic's settings, or choose another EVERSEED_PREFIX"
+        throw new EverseedError('TOPIC_MISMATCH', `${problems.join('; ')}. Nothing was changed: ${step}`)
       }
       if (missing.length === 0) return
       const names = missing.map(topic => full(topic.name))

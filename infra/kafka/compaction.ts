@@ -6,14 +6,11 @@ import type { Deployment } from '../deployment.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import { untilNone } from '../patience.ts'
 import { allTopics } from '../processors.ts'
-import { topicSettings, whileErasing } from './settings.ts'
+import { eraseGroup, topicSettings, whileErasing } from './settings.ts'
 import { openProducer } from './producer.ts'
 import { inTurn } from './turn.ts'
 import { readRanges } from './reader.ts'
 import { erasedHeader, type OutRecord, type Range } from './record.ts'
-
-/** The group whose only slot says who erases: two at once would put the settings of topics back under each other. */
-export const eraseGroup = 'erase'
 
 /** A record that goes. */
 export type Doomed = {

@@ -37,6 +37,9 @@ export const whileErasing: Readonly<Record<string, string>> = {
   'file.delete.delay.ms': '100'
 }
 
+/** The group whose only slot says who erases: two at once would put the settings of topics back under each other. */
+export const eraseGroup = 'erase'
+
 /** Whether records are taken out of a topic: an erasure is under way, or was killed. */
 export const isErasing = (settings: ReadonlyMap<string, string>): boolean =>
   settings.get('delete.retention.ms') === whileErasing['delete.retention.ms']

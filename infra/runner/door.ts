@@ -1,7 +1,12 @@
 /** The door of a slot: whether a record may be processed at all, and whether here. */
 import type { Tables } from '../../processors/contract.ts'
 import { sha128, slotOf } from '../../schemas/identity.ts'
-import { isClaimed, type ProvenanceOf, provenanceViolations } from '../../schemas/provenance.ts'
+import {
+  isClaimed,
+  labelViolations,
+  type ProvenanceOf,
+  provenanceViolations
+} from '../../schemas/provenance.ts'
 import { samplesHuman, training, type Topic } from '../../schemas/topics.ts'
 import type { Provenance } from '../../schemas/types.ts'
 import { claimProblem } from './claims.ts'
@@ -35,12 +40,14 @@ export function subjectOf(topic: Topic, value: Fields): Fields {
 
 /** What is wrong with a record's provenance, as `provenance: words`; empty when nothing is. */
 export function provenanceProblem(topic: Topic, value: Fields): string {
-  const { provenance } = subjectOf(topic, value)
+  const { provenance, cell } = subjectOf(topic, value)
   const kind = topic.record === null ? undefined : (kindsByTopic[topic.name] ?? provenanceKinds[topic.record])
   if (!kind) return ''
   if (!provenance) return 'provenance: there is none'
   const [wrong] = provenanceViolations(provenance as Provenance, kind)
-  return wrong === undefined ? '' : `provenance: ${wrong}`
+  if (wrong !== undefined) return `provenance: ${wrong}`
+  const [long] = labelViolations(cell ?? {}, provenance)
+  return long === undefined ? '' : `label_too_long: ${long}`
 }
 
 /** What was claimed of the generation of a prompt is not believed, and so not shown to a processor. */

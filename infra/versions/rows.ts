@@ -3,6 +3,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { retractions, training } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Sample, Version } from '../../schemas/types.ts'
+import { legible } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { erasedRowsOf } from '../retractions.ts'
@@ -54,8 +55,8 @@ export function fillGaps(gaps: readonly ErasedRow[], onRow: (row: Row) => void):
   }
 }
 
-/** How the value of a row is read. */
-type Decode<Value> = (bytes: Buffer | null) => Value | Promise<Value>
+/** How the value of a row is read; undefined for one that cannot be: it is a row of no version. */
+type Decode<Value> = (bytes: Buffer | null) => Value | undefined | Promise<Value | undefined>
 
 async function readWith<Value extends Counted>(
   deployment: Deployment,
@@ -91,7 +92,7 @@ async function readWith<Value extends Counted>(
           const found = read(value)
           const sample = found instanceof Promise ? await found : found
           fill(offset)
-          taken({ slot, offset, sample })
+          if (sample) taken({ slot, offset, sample })
         }
       }
     )
@@ -123,7 +124,7 @@ export async function readRows(
   onRow: (row: Row) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
-  const read: Decode<Sample> = bytes => deployment.codec.decode(training, bytes)
+  const read: Decode<Sample> = bytes => legible(() => deployment.codec.decode(training, bytes))
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }
 
@@ -135,6 +136,7 @@ export async function readCounted(
   onRow: (row: Row<Counted>) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
-  const read: Decode<Counted> = bytes => deployment.codec.decodeFields(training, countedFields, bytes)
+  const read: Decode<Counted> = bytes =>
+    legible(() => deployment.codec.decodeFields(training, countedFields, bytes))
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }

@@ -4,7 +4,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { textKey } from '../../schemas/identity.ts'
 import { retractions, training, versions } from '../../schemas/topics.ts'
 import type { Dataset, Retraction, Version } from '../../schemas/types.ts'
-import { encodeChecked } from '../codec.ts'
+import { encodeChecked, legible } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
@@ -32,13 +32,24 @@ export function manifestOf({ manifest }: Version): Manifest {
   return JSON.parse(manifest) as Manifest
 }
 
-/** Every version, oldest first within its dataset. The first record of a name wins: a later one changes nothing. */
-export async function listVersions(deployment: Deployment, dataset?: string): Promise<Version[]> {
+/**
+ * Every version, oldest first within its dataset. The first record of a name wins: a later one changes nothing, and one that
+ * cannot be read is none.
+ */
+export async function listVersions(
+  deployment: Deployment,
+  dataset?: string,
+  unread: (place: string) => void = () => {}
+): Promise<Version[]> {
   const { kafka, config, admin, codec } = deployment
   const found = new Map<string, Version>()
   await readRanges(kafka, config, await admin.ranges(versions.name), async records => {
-    for (const { value } of records) {
-      const version = await codec.decode(versions, value)
+    for (const { value, partition, offset } of records) {
+      const version = await legible(() => codec.decode(versions, value))
+      if (!version) {
+        unread(`${versions.name}/${partition}@${offset}`)
+        continue
+      }
       if (dataset !== undefined && version.dataset !== dataset) continue
       if (!found.has(nameOf(version))) found.set(nameOf(version), version)
     }
@@ -200,7 +211,7 @@ export async function closeVersion(
         'VERSION_EMPTY',
         out > 0
           ? `nothing is left of the ${out} rows of ${name}: they were retracted, or had their places by human rows that were; publish human documents and let mix lay them down (everseed status)`
-          : `dataset ${name} has no training rows yet: publish human documents and let mix lay them down (everseed status)`
+          : `dataset ${name} has no training rows yet: publish human documents and prompts; mix lays human text down beside answers, and the rest once every run has ended (everseed status)`
       )
     }
     const version: Version = {

@@ -1,4 +1,4 @@
-/** Where a human text belongs: with its first sibling, or, where it has none, where its hash falls. */
+/** Where a human text belongs: with its siblings and what it was made from, or, where it has none, where its hash falls. */
 import { hash32, sha128 } from '../../schemas/identity.ts'
 import type { Dataset, Split } from '../../schemas/types.ts'
 import type { StateTable } from '../contract.ts'
@@ -31,8 +31,11 @@ export function splitOf(
 
 /** Places texts; everything it knows is in the memory, and is taken from there when it is made. */
 export function createPlaces(known: StateTable<Known>): {
-  /** Where a new text belongs. */
-  place(dataset: Dataset, text: string): Pick<Known, 'split' | 'first' | 'sketch'>
+  /**
+   * Where a new text belongs.
+   * @param parents splits of the texts it was made from: their words are in it, however far it is from them
+   */
+  place(dataset: Dataset, text: string, parents: readonly Split[]): Pick<Known, 'split' | 'first' | 'sketch'>
   /** From here on it has siblings. */
   add(dataset: string, id: string, one: Known): void
 } {
@@ -56,18 +59,22 @@ export function createPlaces(known: StateTable<Known>): {
 
   return {
     add,
-    place(dataset, text) {
+    place(dataset, text, parents) {
       const sketch = sketcher(folded(text))
-      if (!sketch) return { split: splitOf(text, dataset) }
-      const found = indexOf(dataset.name)
-        .find(sketch)
-        .map(id => ({ id, ...known.get(`${dataset.name}/${id}`)! }))
-      const [sibling] = found
-      if (!sibling) return { split: splitOf(text, dataset), sketch: sketchText(sketch) }
+      const found = (sketch ? indexOf(dataset.name).find(sketch) : []).map(id => ({
+        id,
+        ...known.get(`${dataset.name}/${id}`)!
+      }))
+      const kin = [...parents, ...found.map(({ split }) => split)]
       // Of a text between two splits either would know the other's text: it is kept, and of no use to anybody.
-      const splits = new Set(found.map(({ split }) => split).filter(split => split !== 'NONE'))
-      const split = splits.size === 1 ? [...splits][0]! : 'NONE'
-      return { split, first: sibling.first ?? sibling.id, sketch: sketchText(sketch) }
+      const splits = new Set(kin.filter(split => split !== 'NONE'))
+      const inherited = splits.size === 1 ? [...splits][0]! : 'NONE'
+      const [sibling] = found
+      return {
+        split: kin.length === 0 ? splitOf(text, dataset) : inherited,
+        ...(sibling && { first: sibling.first ?? sibling.id }),
+        ...(sketch && { sketch: sketchText(sketch) })
+      }
     }
   }
 }

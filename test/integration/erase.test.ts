@@ -4,7 +4,7 @@ import { after, test } from 'node:test'
 import { type Hit, keysOf, newestAmong } from '../../infra/erase/log.ts'
 import { erasedHeader } from '../../infra/kafka/record.ts'
 import { slotOf } from '../../schemas/identity.ts'
-import { generations, retractions } from '../../schemas/topics.ts'
+import { generations, retractions, training } from '../../schemas/topics.ts'
 import { write } from '../helpers/deployment.ts'
 import { startWorkplace } from '../helpers/pipeline.ts'
 import * as make from '../helpers/records.ts'
@@ -44,6 +44,18 @@ test('a log keeps the first record of each key that does not go, and loses other
   const rest = await keys(hit(generations.name, slot, 1, 'b'))
   assert.deepEqual([rest.lost, rest.kept], [1, 2])
   assert.match(rest.first!, /@6, without a key$/)
+})
+
+test('what nobody can read in training is a row of no version, and lost with nothing', async () => {
+  const rubbish = { value: Buffer.from('garbage'), partition: slot }
+  const row = { key: 'd/a', value: make.humanSample('a', 'text'), partition: slot }
+  await write(deployment, training, [row, { key: null, ...rubbish }, { key: 'd/a', ...rubbish }])
+  const ends = (await deployment.admin.offsets(training.name)).map(({ high }) => high)
+  assert.deepEqual(await keysOf(deployment, training.name, [], ends), { lost: 0, kept: 1 })
+  await write(deployment, training, [{ ...row, key: null }])
+  const more = (await deployment.admin.offsets(training.name)).map(({ high }) => high)
+  const { lost, first } = await keysOf(deployment, training.name, [], more)
+  assert.deepEqual([lost, first], [1, `training/${slot}@3, without a key`])
 })
 
 test('of a table only the newest entry of a key stays whatever is compacted', async () => {

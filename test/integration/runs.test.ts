@@ -190,6 +190,35 @@ window: 500
     )
   })
 
+  test('what a model was made of is never taken back, and names are names', async () => {
+    const family = ['--family', 'family-b']
+    await refused(
+      ['models', 'add', 'model-b', ...family],
+      /model-b is registered as trained on chain@1, and what a model was made of is never taken back.*\[PROVENANCE_INVALID\]/
+    )
+    await refused(
+      ['models', 'add', 'model-c', ...family, '--trained-on', 'chain@1'],
+      /model-c is registered as fine-tuned from model-b, and .*\[PROVENANCE_INVALID\]/
+    )
+    await refused(['models', 'add', ' ', ...family], /the model has no name.*\[CONFIG_INVALID\]/)
+    await refused(
+      ['models', 'add', 'x', ...family, '--trained-on', 'chain@1,'],
+      /--trained-on has no name.*\[CONFIG_INVALID\]/
+    )
+    const more = [
+      'models',
+      'add',
+      'model-c',
+      ...family,
+      '--base',
+      'model-b',
+      '--trained-on',
+      'chain@1, chain@2',
+      '--json'
+    ]
+    assert.equal(parsed<Model>(await everseed(more)).generation, 2)
+  })
+
   test('a recipe assumes what is unknown, and nothing that is known', async () => {
     const prompts = file('one.jsonl', JSON.stringify({ prompt: 'Speak.' }))
     const publish = (run: string, model: string, family: string, more?: string): string[] => [

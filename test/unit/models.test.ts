@@ -26,6 +26,16 @@ test('a model that would descend from itself is found through bases, versions an
   )
 })
 
+test('texts of an offline model are named by its fingerprint as well, and are its own', () => {
+  const versions = { 'd@1': version('ngram-4@37e52cec', 'ngram') }
+  assert.equal(
+    circle('ngram-4', made(null, 'd@1'), {}, versions),
+    'd@1, which holds texts of ngram-4@37e52cec'
+  )
+  assert.equal(circle('ngram-4@other', made(null, 'd@1'), {}, versions), undefined)
+  assert.equal(circle('ngram', made(null, 'd@1'), {}, versions), 'd@1, which holds texts of ngram')
+})
+
 test('a circle of others, which was registered before circles were refused, ends', () => {
   assert.equal(circle('a', made('b'), { b: made('c'), c: made('b') }), undefined)
 })

@@ -138,7 +138,19 @@ describe('a document from a line', () => {
       ],
       [{ origin: 'HUMAN_EDITED', text: 'x' }, 'PROVENANCE_INVALID', /parent_ids/],
       [{ ...authored, text: 'x', parent_ids: ['p'] }, 'PROVENANCE_INVALID', /HUMAN_EDITED or UNKNOWN/],
-      [{ ...authored, text: 'x', model_id: 'm' }, 'PROVENANCE_INVALID', /SYNTHETIC/]
+      [{ ...authored, text: 'x', model_id: 'm' }, 'PROVENANCE_INVALID', /SYNTHETIC/],
+      [
+        { ...authored, text: 'x', metadata: { origin: 'SYNTHETIC' } },
+        'PROVENANCE_INVALID',
+        /its metadata say that a model wrote it \(origin SYNTHETIC\), as in an export/
+      ],
+      ...(['task', 'topic', 'format', 'license', 'author', 'source_uri'] as const).map(
+        (label): [object, string, RegExp] => [
+          { ...authored, text: 'x', [label]: 'y'.repeat(2001) },
+          'PROVENANCE_INVALID',
+          new RegExp(`^${label} is 2001 characters long, and may have (200|500|2000)$`)
+        ]
+      )
     ]
     for (const [line, code, message] of refused)
       assert.throws(() => document(line), { code, message }, JSON.stringify(line))

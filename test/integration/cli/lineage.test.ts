@@ -95,6 +95,7 @@ before(async () => {
   await write(deployment, topics.datasets, [{ key: 'd', value: make.dataset('d') }])
   await write(deployment, topics.models, [
     { key: 'tuned@r', value: model },
+    { key: 'small@r', value: { ...model, id: 'small', base: 'tuned', trained_on: [] } },
     { key: 'ngram@r', value: { ...model, id: 'ngram', provider: 'offline', offline, base: null } }
   ])
   const humans = [1, 2, 3, 4, 5].map(person)
@@ -160,6 +161,11 @@ what was made of it
 test('everything a model or a run made is counted; what nobody knows is an error', async () => {
   const made = await told('lineage', '--model', 'tuned', '--limit', '2')
   assert.match(made, /dataset\trun\tmodel\tgeneration\ttexts\nd\tr\ttuned\t1\t4\ng1\ng2\n$/)
+  const descended = await told('lineage', '--model', 'small')
+  assert.match(
+    descended,
+    /small: openai, family a, generation 0, [^\n]*base tuned\n {2}tuned: openai, [^\n]*trained on elsewhere@3, base big\n/
+  )
   const { texts, ids } = parsed<{ texts: number; ids: string[] }>(
     await everseed('lineage', '--run', 'r', '--json')
   )
@@ -363,4 +369,44 @@ test('an offline model is made without what was retracted before it, and keeps w
     (await readSeed(deployment, range, at)).map(({ id }) => id)
   assert.deepEqual(await ids(0), ['h1', 'h2', 'h3', 'h4', 'h5'])
   assert.deepEqual(await ids(Date.now() * 1000 + 1), ['h5'])
+})
+
+test('what nobody can read in tables, versions and training says nothing, stops nothing, and is named by doctor', async () => {
+  const rubbish = (topic: topics.Topic, partition: number): Promise<void> =>
+    write(deployment, topic, [
+      { key: 'd', value: Buffer.from('garbage'), partition },
+      // The broker takes nothing without a key into a table.
+      ...(topic.kind === 'table'
+        ? []
+        : [
+            { key: null, value: Buffer.from('garbage'), partition },
+            { key: 'd@1', value: null, partition }
+          ])
+    ])
+  const tables = [
+    topics.datasets,
+    topics.models,
+    topics.retractions,
+    topics.control,
+    topics.runs,
+    topics.keys
+  ]
+  for (const table of tables) await rubbish(table, 0)
+  await rubbish(topics.versions, slot)
+  await rubbish(topics.training, slot)
+  assert.match(await told('versions', 'list', 'd'), /\nd@4\t/)
+  assert.match(await told('models', 'list'), /\ntuned\t/)
+  assert.match(await told('versions', 'verify', 'd@4'), /d@4 is as it was closed/)
+  // g8 left; the rubbish in training is no row.
+  assert.match(await told('versions', 'create', 'd'), /d@5 is closed: 5 rows, 4 of them human/)
+  assert.match(await told('retract', 'd', 'h6', '--reason', 'x'), /^1 texts of d: 1 named/)
+  assert.equal(
+    await told('subscribe', 'training', '--version', 'd@5', '--format', 'keys'),
+    'h6\ng5\nh7\nh8\nh9\n'
+  )
+  const doctor = await everseed('doctor')
+  assert.match(
+    doctor.stdout,
+    /FAIL {2}tables +9 entries cannot be read, and say nothing: .*(control|datasets|versions)\/\d@\d+/
+  )
 })

@@ -5,6 +5,7 @@ import { readConfig } from '../../../infra/config.ts'
 import { connect } from '../../../infra/deployment.ts'
 import { openTransactional, TransactionLost } from '../../../infra/kafka/producer.ts'
 import { readRanges } from '../../../infra/kafka/reader.ts'
+import { whileErasing } from '../../../infra/kafka/settings.ts'
 import { fits, headroom, recordBytes } from '../../../infra/kafka/waves.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { allTopics } from '../../../infra/processors.ts'
@@ -36,6 +37,19 @@ describe('topics', () => {
       await assert.rejects(again.prepare([samplesHuman]), { code: 'TOPIC_MISMATCH', message: says })
     })
   }
+
+  test('a topic an erasure was killed over is told at once, with what to do', async t => {
+    const config = await randomConfig()
+    const deployment = await connectFor(t, config)
+    await deployment.prepare([samplesHuman])
+    await deployment.admin.setSettings('samples.human', new Map(Object.entries(whileErasing)))
+    const again = await connectFor(t, config)
+    await assert.rejects(again.prepare([samplesHuman]), {
+      code: 'TOPIC_MISMATCH',
+      message:
+        /cleanup\.policy is compact.*Nothing was changed: everseed doctor names the texts; everseed erase finishes it/
+    })
+  })
 
   test('another partition count is refused', async t => {
     const config = await randomConfig()

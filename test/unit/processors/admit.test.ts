@@ -6,7 +6,7 @@ import type { Tester } from '../../../infra/runner/memory.ts'
 import { admit } from '../../../processors/admit.ts'
 import { splitOf } from '../../../processors/admit/place.ts'
 import { contentHash } from '../../../schemas/identity.ts'
-import { deadLetters, human, samplesHuman } from '../../../schemas/topics.ts'
+import { deadLetters, human, samplesHuman, samplesVerified } from '../../../schemas/topics.ts'
 import type { Document, Split } from '../../../schemas/types.ts'
 import {
   assertPoisonIsBuried,
@@ -227,6 +227,46 @@ describe('admit', () => {
       }),
       { numRuns: 60 }
     )
+  })
+
+  test('an edit falls where what it was made from fell, however far it is from it; between two splits it is of no use', async () => {
+    const originals = Array.from({ length: 40 }, (_, index) => document(`original number ${index}`))
+    const tester = await opened(admit)
+    for (const one of originals) await publish(one)(tester)
+    const answer = make.sample('a1', 'what a model wrote')
+    tester.feed(samplesVerified, answer.id, answer)
+    await tester.settle()
+    const splits = (): Map<string, Split | null> =>
+      new Map(tester.read(samplesHuman).map(({ value }) => [value.id, value.provenance.split]))
+    const first = splits()
+    const edits = originals.map((one, index) =>
+      edit(`nothing like it any more: ${index * 7919}`, [idOf(one)])
+    )
+    const again = edits.map((one, index) => edit(`and once more, ${index * 104_729}`, [idOf(one)]))
+    const ofAnswers = Array.from({ length: 20 }, (_, index) => edit(`of an answer, ${index}`, ['a1']))
+    const [seed, held] = (['SEED', 'REFERENCE'] as const).map(wanted =>
+      originals.find(one => first.get(idOf(one)) === wanted)!
+    )
+    const between = edit('between the two', [idOf(seed!), idOf(held!)])
+    const ofNone = edit('of what is of no use', [idOf(between)])
+    for (const one of [...edits, ...again, ...ofAnswers, between, ofNone]) await publish(one)(tester)
+    await tester.settle()
+    const last = splits()
+    assert.deepEqual(new Set(first.values()), new Set(['SEED', 'REFERENCE', 'AUDIT']))
+    for (const [index, one] of originals.entries())
+      for (const made of [edits[index]!, again[index]!])
+        assert.equal(last.get(idOf(made)), first.get(idOf(one)), made.messages[0]!.content)
+    for (const one of ofAnswers) assert.equal(last.get(idOf(one)), 'SEED', 'answers are made of seed text')
+    for (const one of [between, ofNone]) assert.equal(last.get(idOf(one)), 'NONE')
+  })
+
+  test('a text whose metadata say that a model wrote it is not taken in as a person’s', async () => {
+    const tester = await opened(admit)
+    await publish(document('from an export', { metadata: { origin: 'SYNTHETIC', model_id: 'm' } }))(tester)
+    await publish(document('from an export too', { metadata: { origin: 'HUMAN_AUTHORED' } }))(tester)
+    await tester.settle()
+    assert.deepEqual(reasons(tester), ['synthetic_as_human'])
+    assert.equal(tester.read(samplesHuman).length, 1)
   })
 
   test('answers that are calls of tools are no siblings for their lack of text', async () => {

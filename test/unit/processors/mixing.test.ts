@@ -81,6 +81,25 @@ describe('the mix section', () => {
     })
     assert.deepEqual(impossibleShares(0.5, settings), [], 'of people, or of both')
   })
+
+  test('refuses shares that contradict each other', () => {
+    assert.match(
+      problems('  min_share:\n    - { topic: a, share: 0.6 }\n    - { topic: b, share: 0.6 }'),
+      /mix\.min_share: the smallest shares per topic sum to 1\.2, and no more than 1 there is/
+    )
+    assert.match(
+      problems('  min_share:\n    - { topic: a, share: 0.5 }\n  quota:\n    - { topic: a, share: 0.2 }'),
+      /mix\.min_share: topic=a has a smallest share of 0\.5 and a largest one of 0\.2/
+    )
+    const fits = '  min_share:\n    - { topic: a, share: 0.5 }\n  quota:\n'
+    assert.equal(problems(`${fits}    - { topic: a, share: 0.5 }`), '')
+    assert.equal(
+      problems(`${fits}    - { topic: a, format: f, share: 0.2 }`),
+      '',
+      'others of the topic may come'
+    )
+    assert.equal(problems(`${fits}    - { topic: a, rows: 3 }`), '')
+  })
 })
 
 test('a rule is about the rows that agree with everything it names', () => {

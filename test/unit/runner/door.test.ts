@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { createDoor } from '../../../infra/runner/door.ts'
 import { createTableStore } from '../../../infra/runner/tables.ts'
 import { human } from '../../../schemas/topics.ts'
+import type { Document } from '../../../schemas/types.ts'
 import { listed, signed } from '../../helpers/keys.ts'
 import { document, standing } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
@@ -24,6 +25,23 @@ test('a key that was listed a moment ago is known when its first document comes;
   assert.equal(door.problem(human, signed(document('y'))), '', 'known by now')
   assert.equal(await door.problem(human, signed(document('x'), 'stranger')), '')
   assert.equal(refreshed, 2)
+})
+
+test('what rows are counted by stays short, whoever writes it', () => {
+  const store = createTableStore(standing)
+  store.set('datasets', 'd', make.dataset('d'))
+  const door = createDoor({ ...store, refresh: async () => {} }, 0, 4)
+  const long = 'y'.repeat(501)
+  const named = (fields: Partial<Document>): unknown => door.problem(human, document('x', fields))
+  assert.equal(
+    named({ cell: make.cell({ topic: long }) }),
+    'label_too_long: topic is 501 characters long, and may have 200'
+  )
+  assert.equal(
+    named({ provenance: make.humanProvenance({ license: long, split: null }) }),
+    'label_too_long: license is 501 characters long, and may have 500'
+  )
+  assert.equal(named({ provenance: make.humanProvenance({ source_uri: long, split: null }) }), '')
 })
 
 test('a strange key is looked for once a second, however many documents are signed with it', async () => {
