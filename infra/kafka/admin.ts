@@ -7,7 +7,7 @@ import type { KafkaConfig } from '../config.ts'
 import { untilNone } from '../patience.ts'
 import { slotAssigner } from './assigner.ts'
 import type { Range } from './record.ts'
-import { type Asked, refusalOf } from './refusal.ts'
+import { type Asked, refusalOf, unreachable } from './refusal.ts'
 import { differences, eraseGroup, isErasing, topicSettings } from './settings.ts'
 
 /** A committed offset and the words that were committed with it. */
@@ -59,6 +59,9 @@ export type ClusterAdmin = {
   close(): Promise<void>
 }
 
+const entriesOf = (settings: Iterable<readonly [string, string]>): { name: string; value: string }[] =>
+  Array.from(settings, ([name, value]) => ({ name, value }))
+
 /** Tries of a question to a cluster whose broker is just restarting, and the longest wait between them. */
 const tries = 12
 const longestWaitMs = 2000
@@ -80,22 +83,6 @@ async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
       await sleep(Math.min(longestWaitMs, 50 * 2 ** attempt))
     }
   }
-}
-
-/** What kept the first connection from being made, in words. */
-function unreachable(config: KafkaConfig, cause: unknown): EverseedError {
-  const at = config.brokers.join(', ')
-  const { message } = cause as Error
-  const words = /SASL|authentication/i.test(message)
-    ? config.sasl
-      ? `Kafka at ${at} refuses the login of user ${config.sasl.username}: ${message}; check EVERSEED_KAFKA_USERNAME, EVERSEED_KAFKA_PASSWORD and EVERSEED_KAFKA_SASL_MECHANISM`
-      : `Kafka at ${at} wants a login: ${message}; set EVERSEED_KAFKA_SASL_MECHANISM, EVERSEED_KAFKA_USERNAME and EVERSEED_KAFKA_PASSWORD`
-    : /certificate|altname|self.signed/i.test(message)
-      ? `the certificate of Kafka at ${at} is not trusted: ${message}; set EVERSEED_KAFKA_CA to the file with the authority that signed it`
-      : /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH/.test(message)
-        ? `no broker answers at ${at}: ${message}; check that Kafka runs and EVERSEED_KAFKA_BROKERS`
-        : `no broker answers at ${at}: ${message}; check EVERSEED_KAFKA_BROKERS, and whether the listener wants TLS (EVERSEED_KAFKA_TLS is ${config.tls !== undefined}) or a login (EVERSEED_KAFKA_SASL_MECHANISM is ${config.sasl?.mechanism ?? 'not set'})`
-  return new EverseedError('KAFKA_UNREACHABLE', words, { cause })
 }
 
 /** End offsets with open transactions counted. The library's admin cannot ask for them; a consumer's cluster can. */
@@ -227,13 +214,18 @@ export async function createAdmin(
             topic: full(topic.name),
             numPartitions: partitionsOf(topic),
             replicationFactor: replication,
-            configEntries: Object.entries(topicSettings(topic, replication)).map(([name, value]) => ({
-              name,
-              value
-            }))
+            configEntries: entriesOf(Object.entries(topicSettings(topic, replication)))
           }))
         })
       )
+      // The controller answers once they are made, the broker knows them a moment later.
+      const unknown = async (): Promise<number> => (await inspect(missing)).missing.length
+      const stalled = (): EverseedError =>
+        new EverseedError(
+          'TIMEOUT',
+          `the broker does not know the new topics ${names.join(', ')}: look at its log`
+        )
+      await untilNone(unknown, { patienceMs: 30_000, stalled })
     },
 
     async erasing(topics) {
@@ -341,7 +333,7 @@ export async function createAdmin(
     },
 
     async setSettings(topic, settings) {
-      const configEntries = [...settings].map(([name, value]) => ({ name, value }))
+      const configEntries = entriesOf(settings)
       const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: full(topic), configEntries }
       await asking({ right: 'AlterConfigs', topics: [full(topic)] }, () =>
         admin.alterConfigs({ validateOnly: false, resources: [resource] })

@@ -127,3 +127,19 @@ export function nameRefusedTopics(): void {
     }
   }
 }
+
+/** What kept the first connection from being made, in words. */
+export function unreachable(config: KafkaConfig, cause: unknown): EverseedError {
+  const at = config.brokers.join(', ')
+  const { message } = cause as Error
+  const words = /SASL|authentication/i.test(message)
+    ? config.sasl
+      ? `Kafka at ${at} refuses the login of user ${config.sasl.username}: ${message}; check EVERSEED_KAFKA_USERNAME, EVERSEED_KAFKA_PASSWORD and EVERSEED_KAFKA_SASL_MECHANISM`
+      : `Kafka at ${at} wants a login: ${message}; set EVERSEED_KAFKA_SASL_MECHANISM, EVERSEED_KAFKA_USERNAME and EVERSEED_KAFKA_PASSWORD`
+    : /certificate|altname|self.signed/i.test(message)
+      ? `the certificate of Kafka at ${at} is not trusted: ${message}; set EVERSEED_KAFKA_CA to the file with the authority that signed it`
+      : /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH/.test(message)
+        ? `no broker answers at ${at}: ${message}; check that Kafka runs and EVERSEED_KAFKA_BROKERS`
+        : `no broker answers at ${at}: ${message}; check EVERSEED_KAFKA_BROKERS, and whether the listener wants TLS (EVERSEED_KAFKA_TLS is ${config.tls !== undefined}) or a login (EVERSEED_KAFKA_SASL_MECHANISM is ${config.sasl?.mechanism ?? 'not set'})`
+  return new EverseedError('KAFKA_UNREACHABLE', words, { cause })
+}

@@ -192,6 +192,7 @@ test('doctor finds everything in order', async () => {
       'kafka',
       'topics',
       'erasures',
+      'tables',
       'offsets',
       'registry',
       'clickhouse',
