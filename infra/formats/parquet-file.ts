@@ -33,7 +33,7 @@ export async function* parquetFile(
     file = await opened(place)
     const { size } = await file.stat()
     if (size < leastBytes)
-      throw new EverseedError('FILE_UNREADABLE', `${path} is no Parquet: it has ${size} bytes`)
+      throw new EverseedError('FILE_UNREADABLE', `${path} as Parquet cannot be read: it has ${size} bytes`)
     const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
       const buffer = new ArrayBuffer(end - start)
       const { bytesRead } = await file!.read(new Uint8Array(buffer), 0, end - start, start)

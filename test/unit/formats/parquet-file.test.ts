@@ -14,7 +14,7 @@ test('a file too short to be Parquet is none, and that is said', async () => {
     writeFileSync(path, bytes)
     await assert.rejects(parquetFile(path).next(), {
       code: 'FILE_UNREADABLE',
-      message: `${path} is no Parquet: it has ${bytes.length} bytes`
+      message: `${path} as Parquet cannot be read: it has ${bytes.length} bytes`
     })
   }
 })
