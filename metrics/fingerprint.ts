@@ -14,7 +14,7 @@ export type Fingerprint = {
 }
 
 /**
- * Makes fingerprints, about 8 microseconds for 200 words. Buffers are reused: a fingerprint is valid until the next call.
+ * Makes fingerprints, about 15 microseconds for 200 words, a third of it for the features. Buffers are reused: a fingerprint is valid until the next call.
  */
 export function createFingerprinter(): (text: string) => Fingerprint {
   const [words, whitespace] = [createHashes(), createHashes()]
