@@ -214,7 +214,7 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
 }
 
 /** What a decoding comes to; undefined for a record that cannot be read. What comes at once is not waited for. */
-export function legible<Value>(
+export function ifReadable<Value>(
   decode: () => Value | Promise<Value>
 ): Value | undefined | Promise<Value | undefined> {
   const unread = (error: unknown): undefined => {

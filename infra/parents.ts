@@ -3,7 +3,7 @@ import { EverseedError } from '../schemas/errors.ts'
 import { contentHash } from '../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic } from '../schemas/topics.ts'
 import type { Document, Provenance } from '../schemas/types.ts'
-import { legible } from './codec.ts'
+import { ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { readRanges } from './kafka/reader.ts'
 
@@ -28,7 +28,7 @@ async function textsOf(deployment: Deployment, dataset: string): Promise<Set<str
   for (const topic of topics) {
     await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
       for (const { value } of records) {
-        const one = (await legible(() => codec.decode(topic, value))) as Named | undefined
+        const one = (await ifReadable(() => codec.decode(topic, value))) as Named | undefined
         if (one?.dataset !== dataset) continue
         ids.add(one.id)
         if (topic === human) ids.add(contentHash(one.messages))

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
-import { encodeChecked, legible } from './codec.ts'
+import { encodeChecked, ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openProducer, openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
@@ -33,7 +33,7 @@ export async function readTable<Value>(
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
     for (const { key, value, partition, offset } of records) {
       const called = key && name(key.toString(), partition)
-      const decoded = value === null ? null : await legible(() => codec.decode(topic, value))
+      const decoded = value === null ? null : await ifReadable(() => codec.decode(topic, value))
       if (called === null || decoded === undefined) unread(`${topic.name}/${partition}@${offset}`)
       else if (decoded === null) entries.delete(called)
       else if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)

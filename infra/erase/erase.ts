@@ -9,7 +9,7 @@ import { retractions, training } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Message, Retraction, Version } from '../../schemas/types.ts'
 import { eraseRows, searchRows, type Searched } from '../clickhouse/erase.ts'
 import type { Warehouse } from '../clickhouse/client.ts'
-import { legible } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { restoreTopics, takeOut } from '../kafka/compaction.ts'
 import { readRanges } from '../kafka/reader.ts'
@@ -76,7 +76,7 @@ async function wordsOf(
       for (const { key, value } of records) {
         const id = keys.get(key?.toString() ?? '')
         if (id === undefined) continue
-        const sample = await legible(() => codec.decode(topic, value))
+        const sample = await ifReadable(() => codec.decode(topic, value))
         if (sample?.id === id && sample.dataset === dataset) words.set(id, sample.messages)
       }
     })

@@ -3,7 +3,7 @@ import { NumberTable } from '../../metrics/number-table.ts'
 import { contentHash, sha128, textKey } from '../../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic, training } from '../../schemas/topics.ts'
 import type { Document, ErasedRow, Provenance, Sample } from '../../schemas/types.ts'
-import { legible } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Doomed } from '../kafka/compaction.ts'
 import { readRanges } from '../kafka/reader.ts'
@@ -43,7 +43,7 @@ function judgeOf(deployment: Deployment, topic: Topic, wanted: readonly Wanted[]
   const ids = wanted.map(({ dataset, id }) => ({ dataset, id, bytes: Buffer.from(id) }))
   const byKey = topic.name === samplesHuman.name || topic.name === training.name
   // What cannot be read is recognised by its bytes alone.
-  const decoded = (value: Buffer): unknown => legible<unknown>(() => codec.decode(topic, value))
+  const decoded = (value: Buffer): unknown => ifReadable<unknown>(() => codec.decode(topic, value))
   /** The record itself names it: the text it is, or one that is quoted in it. */
   const named = async (value: Buffer): Promise<string | undefined> => {
     if (topic === human) {
@@ -160,7 +160,7 @@ export async function samplesAmong(
         for (const { offset, value } of records) {
           const of = places.get(offset)
           if (of === undefined) continue
-          const sample = await legible(() => codec.decode(topic, value))
+          const sample = await ifReadable(() => codec.decode(topic, value))
           if (sample)
             found.push({ of, sample, row: topic === training ? rowOf(partition, offset, sample) : null })
         }
@@ -237,7 +237,7 @@ export async function keysOf(
       } else if (
         topic !== training.name ||
         value === null ||
-        (await legible(() => codec.decode(training, value)))
+        (await ifReadable(() => codec.decode(training, value)))
       ) {
         lost++
         first ??= `${topic}/${partition}@${offset}${key === null ? ', without a key' : `, key ${key.toString()}`}`

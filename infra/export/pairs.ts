@@ -6,7 +6,7 @@ import { answerOf } from '../../processors/text.ts'
 import { canonicalContent } from '../../schemas/identity.ts'
 import { samplesRejected } from '../../schemas/topics.ts'
 import type { Dataset, Rejection, Sample } from '../../schemas/types.ts'
-import { legible } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { slotsOf } from '../versions/rows.ts'
@@ -103,7 +103,7 @@ export async function readRejected(
   for (const range of ranges) {
     await readRanges(kafka, config, [range], async records => {
       for (const { value } of records) {
-        const rejection = await legible(() => codec.decode(samplesRejected, value))
+        const rejection = await ifReadable(() => codec.decode(samplesRejected, value))
         if (!rejection) continue
         if (rejection.sample.dataset !== dataset.name || rejection.rejected_at > before) continue
         if (isWorse(rejection) && !left.has(rejection.id)) pairs.add(rejection)

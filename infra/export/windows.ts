@@ -1,7 +1,7 @@
 /** Diversity against human text, for the card: the newest windows measured before a version was closed. */
 import { diversityStats } from '../../schemas/topics.ts'
 import type { DiversityStat, Version } from '../../schemas/types.ts'
-import { legible } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 
@@ -43,7 +43,7 @@ export async function readWindows(
   for (const range of await admin.ranges(diversityStats.name)) {
     await readRanges(kafka, config, [range], async records => {
       for (const { value } of records) {
-        const stat = await legible(() => codec.decode(diversityStats, value))
+        const stat = await ifReadable(() => codec.decode(diversityStats, value))
         if (!stat || !isShown(stat, version, runs)) continue
         const key = JSON.stringify([stat.run, stat.source, stat.generation, stat.slot, stat.cell_group])
         if (stat.window >= (newest.get(key)?.window ?? 0)) newest.set(key, stat)

@@ -3,7 +3,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { retractions, training } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Sample, Version } from '../../schemas/types.ts'
-import { legible } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { erasedRowsOf } from '../retractions.ts'
@@ -124,7 +124,7 @@ export async function readRows(
   onRow: (row: Row) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
-  const read: Decode<Sample> = bytes => legible(() => deployment.codec.decode(training, bytes))
+  const read: Decode<Sample> = bytes => ifReadable(() => deployment.codec.decode(training, bytes))
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }
 
@@ -137,6 +137,6 @@ export async function readCounted(
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
   const read: Decode<Counted> = bytes =>
-    legible(() => deployment.codec.decodeFields(training, countedFields, bytes))
+    ifReadable(() => deployment.codec.decodeFields(training, countedFields, bytes))
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }

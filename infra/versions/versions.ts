@@ -4,7 +4,7 @@ import { EverseedError } from '../../schemas/errors.ts'
 import { textKey } from '../../schemas/identity.ts'
 import { retractions, training, versions } from '../../schemas/topics.ts'
 import type { Dataset, Retraction, Version } from '../../schemas/types.ts'
-import { encodeChecked, legible } from '../codec.ts'
+import { encodeChecked, ifReadable } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
@@ -45,7 +45,7 @@ export async function listVersions(
   const found = new Map<string, Version>()
   await readRanges(kafka, config, await admin.ranges(versions.name), async records => {
     for (const { value, partition, offset } of records) {
-      const version = await legible(() => codec.decode(versions, value))
+      const version = await ifReadable(() => codec.decode(versions, value))
       if (!version) {
         unread(`${versions.name}/${partition}@${offset}`)
         continue
