@@ -66,9 +66,10 @@ export function createPlaces(known: StateTable<Known>): {
         ...known.get(`${dataset.name}/${id}`)!
       }))
       const kin = [...parents, ...found.map(({ split }) => split)]
-      // Of a text between two splits either would know the other's text: it is kept, and of no use to anybody.
-      const splits = new Set(kin.filter(split => split !== 'NONE'))
-      const inherited = splits.size === 1 ? [...splits][0]! : 'NONE'
+      // Of a text between two splits either would know the other's text: it is kept, and of no use to anybody; nor is
+      // what was made of it, or is like it.
+      const splits = new Set(kin)
+      const inherited = splits.size === 1 ? kin[0]! : 'NONE'
       const [sibling] = found
       return {
         split: kin.length === 0 ? splitOf(text, dataset) : inherited,

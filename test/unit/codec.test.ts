@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { createCodec, DecodeError, EncodeError, encodeChecked, recordType } from '../../infra/codec.ts'
+import {
+  createCodec,
+  DecodeError,
+  EncodeError,
+  encodeChecked,
+  ifReadable,
+  recordType
+} from '../../infra/codec.ts'
 import { datasets, deadLetters, samplesVerified, type Topic, topics } from '../../schemas/topics.ts'
 import { selfContained } from '../../schemas/load.ts'
 import type { Sample } from '../../schemas/types.ts'
@@ -168,6 +175,33 @@ describe('a schema of another writer', () => {
     assert.deepEqual(structuredClone(second), structuredClone(first))
     assert.deepEqual(asked, [7])
   })
+})
+
+test('a record that cannot be read is none, at once and later; every other error stays one', async () => {
+  const codec = codecOf()
+  const torn = codec.encode(samplesVerified, one).subarray(0, 20)
+  const unread = (): never => {
+    throw new DecodeError('malformed_record', 'torn')
+  }
+  assert.deepEqual(
+    ifReadable(() => 7),
+    7
+  )
+  assert.equal(
+    ifReadable(() => codec.decode(samplesVerified, torn)),
+    undefined
+  )
+  assert.equal(await ifReadable(async () => 7), 7)
+  assert.equal(await ifReadable(async () => unread()), undefined)
+  const lost = new Error('the registry is not there')
+  assert.throws(
+    () =>
+      ifReadable(() => {
+        throw lost
+      }),
+    lost
+  )
+  await assert.rejects(async () => await ifReadable(() => Promise.reject(lost)), lost)
 })
 
 test('a value that does not fit is refused with the names of its fields', () => {

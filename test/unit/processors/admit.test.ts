@@ -249,7 +249,8 @@ describe('admit', () => {
     )
     const between = edit('between the two', [idOf(seed!), idOf(held!)])
     const ofNone = edit('of what is of no use', [idOf(between)])
-    for (const one of [...edits, ...again, ...ofAnswers, between, ofNone]) await publish(one)(tester)
+    const ofBoth = edit('of that and of seed text', [idOf(seed!), idOf(between)])
+    for (const one of [...edits, ...again, ...ofAnswers, between, ofNone, ofBoth]) await publish(one)(tester)
     await tester.settle()
     const last = splits()
     assert.deepEqual(new Set(first.values()), new Set(['SEED', 'REFERENCE', 'AUDIT']))
@@ -257,7 +258,7 @@ describe('admit', () => {
       for (const made of [edits[index]!, again[index]!])
         assert.equal(last.get(idOf(made)), first.get(idOf(one)), made.messages[0]!.content)
     for (const one of ofAnswers) assert.equal(last.get(idOf(one)), 'SEED', 'answers are made of seed text')
-    for (const one of [between, ofNone]) assert.equal(last.get(idOf(one)), 'NONE')
+    for (const one of [between, ofNone, ofBoth]) assert.equal(last.get(idOf(one)), 'NONE')
   })
 
   test('a text whose metadata say that a model wrote it is not taken in as a person’s', async () => {

@@ -73,6 +73,11 @@ describe('the mix section', () => {
       /^my\.yaml:5:3: mix\.min_share: the smallest shares per family sum to 0\.6, and human text has a floor of 0\.5: at most 0\.5 is left/
     )
     assert.equal(problems(two, 0.4), '')
+    for (const key of ['model', 'run', 'family', 'topic']) {
+      const most = key === 'topic' ? 1 : 0.5
+      const settings = mixSection.parse({ min_share: [{ [key]: 'a', share: 0.6 }] })
+      assert.equal(impossibleShares(0.5, settings).length, most < 0.6 ? 1 : 0, key)
+    }
     const settings = mixSection.parse({
       min_share: [
         { topic: 'a', share: 0.6 },

@@ -41,7 +41,13 @@ test('what rows are counted by stays short, whoever writes it', () => {
     named({ provenance: make.humanProvenance({ license: long, split: null }) }),
     'label_too_long: license is 501 characters long, and may have 500'
   )
-  assert.equal(named({ provenance: make.humanProvenance({ source_uri: long, split: null }) }), '')
+  const from = (source_uri: string) =>
+    named({ provenance: make.humanProvenance({ source_uri, split: null }) })
+  assert.equal(from('y'.repeat(2000)), '')
+  assert.equal(
+    from('y'.repeat(2001)),
+    'label_too_long: source_uri is 2001 characters long, and may have 2000'
+  )
 })
 
 test('a strange key is looked for once a second, however many documents are signed with it', async () => {
