@@ -26,7 +26,9 @@ export const panelKeys = [
   'entropy_2',
   'entropy_2_chao_shen',
   'heaps_beta',
-  'feature_cosine'
+  'feature_cosine',
+  'embedding_cosine',
+  'embedding_vendi_q2'
 ] as const
 
 /** Key of a metric of the panel. */

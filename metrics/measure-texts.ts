@@ -2,6 +2,7 @@
 import { clusterSpread } from './cluster-hits.ts'
 import { compressionBudget, compressionRatio } from './compression-ratio.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
+import { embeddingId } from './embedding.ts'
 import { dimensions, featuresId } from './features.ts'
 import { frechetDistance } from './frechet.ts'
 import { createHashes, hashTokens } from './hashes.ts'
@@ -64,15 +65,22 @@ export type TextOptions = {
 }
 
 /** What values depend on, by name and version: two of another name are not to be compared. */
-const madeWith = { tokenizer: tokenizers.words, kernel: ngramKernelId, features: featuresId } as const
+const madeWith = {
+  tokenizer: tokenizers.words,
+  kernel: ngramKernelId,
+  features: featuresId,
+  embedding: embeddingId
+} as const
 
 /** Every key is in one of the two: `metrics`, or `undefined` with its reason. */
 export type TextMetrics = {
   readonly tokenizer: string
   /** Of Vendi and of the mean cosine. */
   readonly kernel: string
-  /** Of the Fréchet distance. */
+  /** Of the mean cosine by hashed features and of the Fréchet distance. */
   readonly features: string
+  /** Of the mean cosine and the Vendi score by sentence embeddings. */
+  readonly embedding: string
   /** Of the parts of speech, where they were asked for. */
   readonly tagger?: string
   readonly metrics: Partial<Record<TextKey, number>>

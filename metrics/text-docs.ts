@@ -46,6 +46,14 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
     doc: 'mean cosine of all pairs of documents by hashed features (hashed-256-1) of words and pairs of words',
     narrow: 'rises'
   },
+  embedding_cosine: {
+    doc: 'mean cosine of all pairs of documents by sentence embeddings (all-minilm-l6-v2-words-64-1): how much alike what they are about is',
+    narrow: 'rises'
+  },
+  embedding_vendi_q2: {
+    doc: 'Vendi score of order 2 of the same: about how many different things they are, in effect; falls with one subject, rises where texts are put together from pieces of others',
+    narrow: 'either'
+  },
   heaps_fit_k: { doc: 'K of the fit V = K N^beta', narrow: 'either' },
   heaps_fit_beta: { doc: 'beta of the fit', narrow: 'falls' },
   herdan_c: { doc: 'log types / log tokens', narrow: 'falls' },

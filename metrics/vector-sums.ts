@@ -34,6 +34,13 @@ export function mergeVectorSums(into: VectorSums, part: VectorSums): void {
   for (let at = 0; at < part.products.length; at++) into.products[at]! += part.products[at]!
 }
 
+/** Takes all vectors out again. */
+export function clearVectorSums(sums: VectorSums): void {
+  sums.count = 0
+  sums.sum.fill(0)
+  sums.products.fill(0)
+}
+
 /** ||sum||^2: what the mean cosine is computed from. */
 export function squaredSum({ sum }: Pick<VectorSums, 'sum'>): number {
   let squares = 0

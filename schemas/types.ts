@@ -83,6 +83,8 @@ export type Metric = {
   human_sd: number | null
   /** (value - human_mean) / human_sd. */
   z: number | null
+  /** Name and version of the embedding it rests on, or empty. */
+  model: string
 }
 
 /** Documents of a window that fall into one cluster of the human reference */

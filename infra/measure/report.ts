@@ -51,6 +51,7 @@ export type Report = {
   readonly tokenizer: string
   readonly kernel: string
   readonly features: string
+  readonly embedding: string
   readonly tagger?: string
   readonly metrics: Partial<Record<TextKey, number>>
   readonly undefined: Partial<Record<TextKey, string>>

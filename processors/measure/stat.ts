@@ -1,9 +1,18 @@
 /** A closed window as the record that is written. */
+import { embeddingId } from '../../metrics/embedding.ts'
+import { featuresId } from '../../metrics/features.ts'
 import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import type { Measured } from '../../metrics/result.ts'
 import { tokenizers } from '../../metrics/tokenize.ts'
 import type { DiversityStat, Metric } from '../../schemas/types.ts'
 import type { Spread } from './band.ts'
+
+/** What values of some metrics depend on beside the tokenizer. */
+const models: Partial<Record<WindowKey, string>> = {
+  feature_cosine: featuresId,
+  embedding_cosine: embeddingId,
+  embedding_vendi_q2: embeddingId
+}
 
 /**
  * The metrics beside the human band. z is given only where the band has a spread.
@@ -24,7 +33,8 @@ export function metricsBeside(
       undefined: 'value' in result ? '' : result.undefined,
       human_mean: human?.mean ?? null,
       human_sd: human?.sd ?? null,
-      z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null
+      z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null,
+      model: models[name] ?? ''
     }
   })
 }

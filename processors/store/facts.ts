@@ -50,6 +50,7 @@ export const stats = shape<DiversityStat, Measured>(
     ['human_mean', ({ metric }) => real(metric.human_mean)],
     ['human_sd', ({ metric }) => real(metric.human_sd)],
     ['z', ({ metric }) => real(metric.z)],
+    ['model', ({ metric }) => text(metric.model)],
     ['cluster_documents', ({ stat, metric }) => hitsBeside(stat, metric).map(hit => whole(hit.documents))],
     [
       'cluster_examples',

@@ -80,7 +80,15 @@ const window = (run: string, source: string, created_at: number): DiversityStat 
   human_missing: 0,
   created_at,
   metrics: [
-    { name: 'distinct_2_inter', value: 0.75, undefined: '', human_mean: 0.8, human_sd: 0.02, z: -2.5 }
+    {
+      name: 'distinct_2_inter',
+      value: 0.75,
+      undefined: '',
+      human_mean: 0.8,
+      human_sd: 0.02,
+      z: -2.5,
+      model: ''
+    }
   ]
 })
 

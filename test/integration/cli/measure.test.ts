@@ -83,7 +83,7 @@ describe('golden values of public examples', () => {
 test('the JSON is what measureTexts says, with every key in one of the two', async () => {
   const rows = texts.map(text => ({ text }))
   const report = await reportOf([lines('texts.jsonl', rows)])
-  const { metrics, undefined: missing, tokenizer, kernel, features } = measureTexts(texts)
+  const { metrics, undefined: missing, tokenizer, kernel, features, embedding } = measureTexts(texts)
   assert.deepEqual(report, {
     file: 'texts.jsonl',
     bad_rows: 0,
@@ -91,6 +91,7 @@ test('the JSON is what measureTexts says, with every key in one of the two', asy
     tokenizer,
     kernel,
     features,
+    embedding,
     metrics,
     undefined: missing
   })

@@ -70,6 +70,7 @@ const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>
     human_mean: 0,
     human_sd: 1,
     z: null,
+    model: '',
     ...metric
   }))
 })

@@ -150,14 +150,15 @@ const stat = (fields: Partial<DiversityStat>): DiversityStat => ({
   partial: false,
   tokenizer: 'words-1',
   metrics: [
-    { name: 'types', value: 90, undefined: '', human_mean: 100, human_sd: 5, z: -2 },
+    { name: 'types', value: 90, undefined: '', human_mean: 100, human_sd: 5, z: -2, model: '' },
     {
       name: 'heaps_beta',
       value: null,
       undefined: 'too few tokens',
       human_mean: 0.7,
       human_sd: 0.1,
-      z: Number.NaN
+      z: Number.NaN,
+      model: ''
     }
   ],
   clusters: [],
@@ -541,7 +542,8 @@ const humanWindows = (dataset: string, values: readonly number[]): DiversityStat
         undefined: '',
         human_mean: 10,
         human_sd: 1,
-        z: value - 10
+        z: value - 10,
+        model: ''
       })),
       human_windows: values.length
     })

@@ -229,7 +229,15 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
     human_missing: 0,
     created_at: 1,
     metrics: [
-      { name: 'distinct_2_inter', value: 0.7959, undefined: '', human_mean: 0.82, human_sd: 0.01, z: -2.31 }
+      {
+        name: 'distinct_2_inter',
+        value: 0.7959,
+        undefined: '',
+        human_mean: 0.82,
+        human_sd: 0.01,
+        z: -2.31,
+        model: ''
+      }
     ]
   } satisfies DiversityStat
   const { read } = await run(rows, {}, { windows: [window] })

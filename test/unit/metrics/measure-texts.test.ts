@@ -73,8 +73,11 @@ describe('bad texts have defined results', () => {
   }
 
   test('what values depend on is named beside them', () => {
-    const { tokenizer, kernel, features } = measureTexts(own)
-    assert.deepEqual([tokenizer, kernel, features], ['words-1', 'ngram-1', 'hashed-256-1'])
+    const { tokenizer, kernel, features, embedding } = measureTexts(own)
+    assert.deepEqual(
+      [tokenizer, kernel, features, embedding],
+      ['words-1', 'ngram-1', 'hashed-256-1', 'all-minilm-l6-v2-words-64-1']
+    )
   })
 
   test('parts of speech are told by the tagger that is handed in', () => {

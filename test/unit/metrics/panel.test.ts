@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { createEmbedding } from '../../../metrics/embedding.ts'
 import { createFeatures } from '../../../metrics/features.ts'
+import { hashWords } from '../../../metrics/hash-text.ts'
+import { createHashes } from '../../../metrics/hashes.ts'
 import { createFingerprinter } from '../../../metrics/fingerprint.ts'
 import { panelKeys } from '../../../metrics/keys.ts'
 import { createPanel } from '../../../metrics/panel.ts'
@@ -76,12 +79,25 @@ function plainly(texts: readonly string[]): Record<string, number | undefined> {
   if (tenth > 0) {
     out['heaps_beta'] = Math.log10(new Set(pooled).size / new Set(pooled.slice(0, tenth)).size)
   }
-  const vectors = texts.map(createFeatures()).filter(vector => vector !== undefined)
-  out['feature_cosine'] = average(
-    vectors.flatMap((a, index) =>
-      vectors.slice(index + 1).map(b => a.reduce((sum, value, at) => sum + value * b[at]!, 0))
-    )
-  )
+  const cosine = (a: Float64Array, b: Float64Array): number =>
+    a.reduce((sum, value, at) => sum + value * b[at]!, 0)
+  const ofPairs = (vectors: readonly Float64Array[]): number | undefined =>
+    average(vectors.flatMap((a, index) => vectors.slice(index + 1).map(b => cosine(a, b))))
+  out['feature_cosine'] = ofPairs(texts.map(createFeatures()).filter(vector => vector !== undefined))
+  const embed = createEmbedding()
+  const embedded = texts
+    .map(text => {
+      const hashes = createHashes()
+      hashWords(text, hashes)
+      return embed(hashes)?.slice()
+    })
+    .filter(vector => vector !== undefined)
+  out['embedding_cosine'] = ofPairs(embedded)
+  const squares = embedded.flatMap(a => embedded.map(b => cosine(a, b) ** 2))
+  out['embedding_vendi_q2'] =
+    embedded.length === 0
+      ? undefined
+      : embedded.length ** 2 / squares.reduce((sum, square) => sum + square, 0)
   return out
 }
 

@@ -50,7 +50,12 @@ test('human text that was held out stays inside the band, whatever is looked at'
     assert.ok(all.length >= 180 && all[0]!.human_windows >= 35)
     windows += all.length
     const reach = student * Math.sqrt(1 + 1 / all[0]!.human_windows)
-    for (const key of [...referenceKeys, 'feature_cosine'] as const) {
+    for (const key of [
+      ...referenceKeys,
+      'feature_cosine',
+      'embedding_cosine',
+      'embedding_vendi_q2'
+    ] as const) {
       const found = all.filter(stat => Math.abs(zOf(stat, key)) <= reach).length
       inside.set(key, (inside.get(key) ?? 0) + found)
     }
@@ -106,6 +111,18 @@ describe('degraded text in the windows of measure', () => {
       z(kind, 'feature_cosine')
     )
     assert.ok(colder[0]! < colder[1]! - 2 && colder[1]! < colder[2]! - 5, colder.join(', '))
+  })
+
+  test('what documents are about becomes alike with recursion, cold, in one subject and in templates', () => {
+    const cosine = (kind: Kind): number => z(kind, 'embedding_cosine')
+    assert.ok(Math.abs(cosine('human')) < 2, `${cosine('human')}`)
+    const [g1, g3, g5] = (['g1', 'g3', 'g5'] as const).map(cosine)
+    assert.ok(g1! < g3! - 1.5 && g3! < g5! - 1.5, `${g1}, ${g3}, ${g5}`)
+    for (const kind of ['one topic', 'templates', 'temperature .5'] as const)
+      assert.ok(cosine(kind) > 20, `${kind}: ${cosine(kind)}`)
+    // What is put together from pieces of many texts is about more things at once than people are.
+    for (const kind of ['g1', 'g3', 'g5'] as const) assert.ok(z(kind, 'embedding_vendi_q2') > 3, kind)
+    assert.ok(z('one topic', 'embedding_vendi_q2') < -3, `${z('one topic', 'embedding_vendi_q2')}`)
   })
 
   test('a cold model loses types and mass of the tail: bias of the decoder, not drift', () => {

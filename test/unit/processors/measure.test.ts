@@ -145,7 +145,7 @@ describe('windows', () => {
     assert.deepEqual(
       stat.metrics.map(({ name, value }) => [name, value]),
       [
-        ...panelKeys.map(key => [key, valueOf(expected[key])]),
+        ...panelKeys.map(key => [key, valueOf(expected[key]) ?? null]),
         // There is no human text here that they could be beside.
         ...referenceKeys.map(key => [key, null])
       ]
