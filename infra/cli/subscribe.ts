@@ -1,6 +1,6 @@
 /** `everseed subscribe`: a topic as lines. */
 import { EverseedError } from '../../schemas/errors.ts'
-import { type Topic, training, versions as versionsTopic } from '../../schemas/topics.ts'
+import { type Topic, retractions, training, versions as versionsTopic } from '../../schemas/topics.ts'
 import type { Message, Version } from '../../schemas/types.ts'
 import { DecodeError } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
@@ -8,8 +8,9 @@ import { follow } from '../kafka/reader.ts'
 import type { RawRecord } from '../kafka/record.ts'
 import { allTopics } from '../processors.ts'
 import { findDataset } from '../datasets.ts'
+import { retractionsOf } from '../retractions.ts'
 import { extentOf, readCounted } from '../versions/rows.ts'
-import { findVersion } from '../versions/versions.ts'
+import { findVersion, nameOf } from '../versions/versions.ts'
 import { countOf, withReader } from './context.ts'
 import { note, printSlowly } from './output.ts'
 import { interruptedExit, untilInterrupted } from './up.ts'
@@ -69,7 +70,12 @@ async function versionOf(deployment: Deployment, topic: Topic, options: Options)
       `--version ${version}: versions are cuts of training, from its beginning`
     )
   }
-  await deployment.admin.requireTopics([versionsTopic])
+  if (dataset === undefined && /^\d+$/.test(version))
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      `--version ${version}: of which dataset? Name it: --version DATASET@${version}`
+    )
+  await deployment.admin.requireTopics([versionsTopic, retractions])
   return await findVersion(
     deployment,
     version.includes('@') || dataset === undefined ? version : `${dataset}@${version}`
@@ -114,7 +120,9 @@ export async function subscribe(name: string, options: Options): Promise<void> {
     const without = version ? extentOf(version).without : new Set<string>()
     const only = { dataset: version?.dataset ?? options.dataset, run: options.run }
     const enough = Promise.withResolvers<void>()
+    const gone = new Set(version ? (await retractionsOf(deployment, version.dataset)).keys() : [])
     let printed = 0
+    let retracted = 0
     let cut = false
     let skipped = 0
     const reader = follow(
@@ -150,6 +158,7 @@ export async function subscribe(name: string, options: Options): Promise<void> {
             continue
           }
           await printSlowly(line)
+          if (id !== undefined && gone.has(id)) retracted++
           if (++printed >= limit) enough.resolve()
         }
       },
@@ -168,6 +177,10 @@ export async function subscribe(name: string, options: Options): Promise<void> {
     }
     // Whoever follows ends by an interrupt; without --follow it leaves a file that is not whole.
     if (!whole && !follows) process.exitCode = interruptedExit
+    if (retracted > 0)
+      note(
+        `${nameOf(version!)}: ${retracted} of these rows were retracted since it was closed: versions show ${nameOf(version!)} --json lists their ids; the next version is without them`
+      )
     if (printed === 0 && skipped > 0)
       note(`${topic.name} holds no messages to print as ${options.format}; --format json prints its records`)
   })

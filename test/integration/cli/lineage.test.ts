@@ -227,6 +227,11 @@ test('a version that is closed stays, and names what was retracted since; the ne
   )
   const shown = parsed<{ retracted_since: object }>(await everseed('versions', 'show', 'd@1', '--json'))
   assert.deepEqual(shown.retracted_since, { rows: 3, ids: ['g1', 'g2', 'h1'], erased: [] })
+  const rows = await everseed('subscribe', 'training', '--version', 'd@1', '--format', 'text')
+  assert.equal(rows.stdout.trim().split('\n').length, 8)
+  assert.match(rows.stderr, /^d@1: 3 of these rows were retracted since it was closed: /m)
+  const unnamed = await everseed('subscribe', 'training', '--version', '1')
+  assert.match(unnamed.stderr, /of which dataset\? Name it: --version DATASET@1 \[CONFIG_INVALID\]/)
   assert.match(await told('versions', 'verify', 'd@1'), /d@1 is as it was closed: 8 rows/)
   assert.match(
     await told('versions', 'create', 'd'),
