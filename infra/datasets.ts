@@ -5,7 +5,7 @@ import { EverseedError } from '../schemas/errors.ts'
 import { datasets } from '../schemas/topics.ts'
 import type { Dataset } from '../schemas/types.ts'
 import { type Deployment, microseconds } from './deployment.ts'
-import { changeEntry, readTable } from './tables.ts'
+import { changeAlone, readTable } from './tables.ts'
 
 /** Settings of a dataset a recipe asks for. */
 function datasetOf(recipe: Recipe): Dataset {
@@ -26,8 +26,24 @@ function datasetOf(recipe: Recipe): Dataset {
 }
 
 /**
+ * One deployment, one set of shares: a text falls into the same split in every dataset, so that what one holds back no other
+ * trains on.
+ * @throws EverseedError RUN_CONFLICT
+ */
+function requireSameSplit(wanted: Dataset, other: Dataset): void {
+  const words = ({ split_seed, split_reference, split_audit }: Dataset): string =>
+    `seed ${split_seed}, reference ${split_reference}, audit ${split_audit}`
+  if (words(wanted) === words(other)) return
+  throw new EverseedError(
+    'RUN_CONFLICT',
+    `dataset ${wanted.name} would be split otherwise (${words(wanted)}) than ${other.name}, which is there already (${words(other)}): a text falls into the same split in every dataset of a deployment. Use those shares in the recipe (human.split), or another EVERSEED_PREFIX`
+  )
+}
+
+/**
  * Makes sure the dataset is in the table. Of two that make it at once the first one's settings hold, and the other hears.
- * @throws EverseedError RUN_CONFLICT when it exists with other settings: they are fixed for good
+ * @throws EverseedError RUN_CONFLICT when it exists with other settings, which are fixed for good, or other datasets with other
+ *   split shares; FENCED, KAFKA_UNREACHABLE
  */
 export async function ensureDataset(deployment: Deployment, recipe: Recipe): Promise<Dataset> {
   const wanted = datasetOf(recipe)
@@ -59,9 +75,14 @@ export async function ensureDataset(deployment: Deployment, recipe: Recipe): Pro
   }
   const existing = (await readTable(deployment, datasets)).get(recipe.dataset)
   if (existing) return checked(existing)
-  return await changeEntry(deployment, datasets, 'dataset', wanted.name, found =>
-    found ? checked(found) : wanted
-  )
+  // One lock for all: of two datasets made at once one has to take the shares of the other.
+  const what = { lock: 'datasets', words: 'the table of datasets' }
+  return await changeAlone<Dataset, Dataset>(deployment, datasets, what, async table => {
+    const found = table.get(wanted.name)
+    if (found) return { result: checked(found) }
+    for (const other of table.values()) requireSameSplit(wanted, other)
+    return { result: wanted, entry: [wanted.name, wanted] }
+  })
 }
 
 /** The dataset of that name. */

@@ -1,8 +1,9 @@
 /**
- * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass`, `logPerplexity` and
- * `clusterSpread` say of its words, in one pass over their hashes. The order of the documents does not matter but for rounding.
+ * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass`, `logPerplexity`,
+ * `clusterSpread` and `frechetDistance` say of it, in one pass over the hashes of its words. The order of the documents does not matter but for rounding.
  */
 import { clusterSpread } from './cluster-hits.ts'
+import { frechetDistance } from './frechet.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
 import { type Hashes, createHashes, reserve } from './hashes.ts'
@@ -12,9 +13,17 @@ import { end, firstWord, unknown } from './kneser-ney.ts'
 import { mean, standardDeviation } from './moments.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 import { trimmed } from './trimmed.ts'
+import type { VectorSums } from './vector-sums.ts'
 
 /** Hashes of a window's words, one document after the other. */
 type Words = { readonly tokens: Hashes; readonly ends: readonly number[] }
+
+/** A window: a panel is one. */
+type Window = {
+  readonly words: Words
+  /** Sums over the sentence embeddings of its documents. */
+  readonly embeddings: VectorSums
+}
 
 /** What a document is beside a reference, whatever windows it is in. */
 export type DocumentBeside = {
@@ -76,15 +85,15 @@ export function documentsBeside({ tokens, ends }: Words, reference: HashedRefere
 /**
  * Compares a window. Complexity: linear in its tokens, whatever the size of the reference. Memory: 12 bytes a token and 4 a
  * type of the reference, shared by all windows.
- * @param words of the window
  * @param documents of the window, where they are known; else they are computed
  * @returns all undefined where a window has no tokens
  */
 export function besideReference(
-  { tokens, ends }: Words,
+  { words, embeddings }: Window,
   reference: HashedReference,
-  documents: readonly DocumentBeside[] = documentsBeside({ tokens, ends }, reference)
+  documents: readonly DocumentBeside[] = documentsBeside(words, reference)
 ): Record<ReferenceKey, Measured> {
+  const { tokens } = words
   number(tokens, reference)
   const values = {
     ...divergence(tokens.length, reference),
@@ -92,7 +101,8 @@ export function besideReference(
     ...clusterSpread(
       documents.map(({ cluster }) => cluster),
       reference.clusters
-    )
+    ),
+    embedding_frechet: frechetDistance(embeddings, reference.embeddings)
   }
   for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
   strange.clear()

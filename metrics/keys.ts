@@ -46,7 +46,8 @@ export const referenceKeys = [
   'log_ppl_mean_trimmed',
   'log_ppl_sd_trimmed',
   'cluster_coverage',
-  'cluster_entropy'
+  'cluster_entropy',
+  'embedding_frechet'
 ] as const
 
 /** Key of a metric of a window beside a human reference. */

@@ -12,7 +12,6 @@ import { herdanC } from './herdan-c.ts'
 import { humanRatio } from './human-ratio.ts'
 import { interquartileRange } from './interquartile-range.ts'
 import { jsDivergence } from './js-divergence.ts'
-import type { PanelKey } from './keys.ts'
 import { klDivergence } from './kl-divergence.ts'
 import { type Lexicon, createLexicon } from './lexicon.ts'
 import { logPerplexity } from './log-perplexity.ts'
@@ -79,7 +78,7 @@ export type TextMetrics = {
   readonly kernel: string
   /** Of the mean cosine by hashed features and of the Fréchet distance. */
   readonly features: string
-  /** Of the mean cosine and the Vendi score by sentence embeddings. */
+  /** Of the mean cosine, the Vendi score and the Fréchet distance by sentence embeddings. */
   readonly embedding: string
   /** Of the parts of speech, where they were asked for. */
   readonly tagger?: string
@@ -134,8 +133,10 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       hashTokens(tokens, hashes)
       nearest.push(human.clusters.nearest(hashes))
     }
+    const panel = createPanel()
+    for (const text of texts) panel.add(text)
     const results: Record<TextKey, Measured> = {
-      ...panelOf(texts),
+      ...panel.values(),
       ...lexical(lexicon, human),
       ngram_diversity_4: ngramDiversity(texts),
       compression_ratio: compressionRatio(texts),
@@ -145,6 +146,9 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       ...diversity(sample.slice(0, kernelSample)),
       ...comparison(lexicon.counts(), others),
       frechet_distance: frechet(texts, human),
+      embedding_frechet: human
+        ? frechetDistance(panel.embeddings, human.embeddings)
+        : undefinedBecause(noReference),
       ...perplexity(perplexities, human),
       ...(human ? clusterSpread(nearest, human.clusters) : noClusters),
       ...(tagger ? speech(texts.map(tagger.tags), human && patternsOf(human, tagger)) : noSpeech)
@@ -167,12 +171,6 @@ type Others = {
   readonly seed: ReadonlySet<string> | undefined
   /** Words of the band's documents. */
   readonly band: readonly (readonly string[])[] | undefined
-}
-
-function panelOf(texts: readonly string[]): Record<PanelKey, Measured> {
-  const panel = createPanel()
-  for (const text of texts) panel.add(text)
-  return panel.values()
 }
 
 /** What one pass over the words gives beside the panel. */

@@ -20,7 +20,14 @@ import { createRepeatFilter } from './repeats.ts'
 import { othersHolding, selfRepetition } from './self-repetition.ts'
 import { withSingletons } from './spectrum.ts'
 import { ttr } from './ttr.ts'
-import { addVector, clearVectorSums, createVectorSums, squaredProducts, squaredSum } from './vector-sums.ts'
+import {
+  type VectorSums,
+  addVector,
+  clearVectorSums,
+  createVectorSums,
+  squaredProducts,
+  squaredSum
+} from './vector-sums.ts'
 import { vendiQ2 } from './vendi-q2.ts'
 
 /** Accumulates the documents of a window. */
@@ -33,6 +40,8 @@ export type Panel = {
   readonly tokens: number
   /** The words of what was added; valid until more is. */
   readonly words: Pool
+  /** Sums over the sentence embeddings of what was added; valid until more is. */
+  readonly embeddings: VectorSums
   /** Every metric of what was added, or why it has none. The window may go on afterwards. */
   values(): Record<PanelKey, Measured>
   /** Empties the window and keeps its memory for the next. */
@@ -212,6 +221,7 @@ export function createPanel(): Panel {
       for (let at = 0; at < dimensions; at++) features.sum[at]! += hashes.features[at]!
     },
     words,
+    embeddings,
     values,
     get documents() {
       return words.ends.length

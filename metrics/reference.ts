@@ -1,5 +1,6 @@
 /** Human text in the form that metrics compare with: counted, fitted and embedded once. */
 import { createFeatures, dimensions } from './features.ts'
+import { createEmbedding, embeddingDimensions } from './embedding.ts'
 import { GramTable } from './gram-table.ts'
 import { createHashes, hashTokens } from './hashes.ts'
 import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
@@ -22,6 +23,8 @@ export type Reference = {
   readonly features: readonly Float64Array[]
   /** What its documents are about; undefined where they are too few. */
   readonly clusters: HumanClusters | undefined
+  /** Sums over the sentence embeddings of its documents. */
+  readonly embeddings: VectorSums
   /** Sums over the first so many of them; those asked for last are kept. */
   sums(size: number): VectorSums
 }
@@ -39,6 +42,7 @@ export function createReference(documents: readonly string[]): Reference {
   let sums: VectorSums | undefined
   let clusters: HumanClusters | undefined
   let clustered = false
+  let embeddings: VectorSums | undefined
   return {
     documents,
     counts,
@@ -58,6 +62,10 @@ export function createReference(documents: readonly string[]): Reference {
       if (!clustered) clusters = clustersOf(documents, tokens)
       clustered = true
       return clusters
+    },
+    get embeddings() {
+      embeddings ??= embeddingsOf(tokens)
+      return embeddings
     },
     sums(size) {
       if (sums?.count === size) return sums
@@ -80,6 +88,18 @@ function clustersOf(
   }
   const counts = { find: table.find.bind(table), counts: table.counts(), tokens: table.total }
   return createHumanClusters(documents, counts)
+}
+
+function embeddingsOf(tokens: readonly (readonly string[])[]): VectorSums {
+  const hashes = createHashes()
+  const embed = createEmbedding()
+  const sums = createVectorSums(embeddingDimensions)
+  for (const document of tokens) {
+    hashTokens(document, hashes)
+    const vector = embed(hashes)
+    if (vector) addVector(sums, vector)
+  }
+  return sums
 }
 
 /** The vector of a text as a list of one, or of none. */

@@ -117,6 +117,10 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
     doc: 'entropy of the documents over these clusters / log of their number: 1 when all are written about alike',
     narrow: 'falls'
   },
+  embedding_frechet: {
+    doc: 'Fréchet distance of the sentence embeddings from those of the whole reference',
+    narrow: 'rises'
+  },
   pos_compression_ratio: {
     doc: 'the compression ratio of part-of-speech tags in the place of words; with `--pos`',
     narrow: 'rises'

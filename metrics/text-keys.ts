@@ -42,6 +42,7 @@ export const textKeys = [
   'log_ppl_sd_trimmed',
   'cluster_coverage',
   'cluster_entropy',
+  'embedding_frechet',
   'pos_compression_ratio',
   'pos_template_rate'
 ] as const

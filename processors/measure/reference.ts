@@ -110,7 +110,7 @@ export function windowValues(
   if (!frozen) return { values: { ...panel.values(), ...none }, nearest: [] }
   const known = documents.length === panel.documents ? documents : documentsBeside(panel.words, frozen)
   return {
-    values: { ...panel.values(), ...besideReference(panel.words, frozen, known) },
+    values: { ...panel.values(), ...besideReference(panel, frozen, known) },
     nearest: known.map(({ cluster }) => cluster)
   }
 }

@@ -11,7 +11,8 @@ import type { Spread } from './band.ts'
 const models: Partial<Record<WindowKey, string>> = {
   feature_cosine: featuresId,
   embedding_cosine: embeddingId,
-  embedding_vendi_q2: embeddingId
+  embedding_vendi_q2: embeddingId,
+  embedding_frechet: embeddingId
 }
 
 /**

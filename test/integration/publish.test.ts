@@ -121,6 +121,29 @@ test('two that make the same dataset at once make one; who wants another hears o
   assert.deepEqual(await findDataset(deployment, 'd'), entries[0])
 })
 
+test('datasets of a deployment are split by the same shares, those made at once as well', async t => {
+  const deployment = await connectFor(t)
+  await deployment.prepare(allTopics)
+  const wanting = (dataset: string, seed: number): Recipe => {
+    const { human: asked, ...rest } = recipe('first')
+    return { ...rest, dataset, human: { ...asked, split: { seed, reference: 90 - seed, audit: 10 } } }
+  }
+  const wants = [wanting('d', 60), wanting('e', 50), wanting('f', 60), wanting('g', 50)]
+  const made = await Promise.allSettled(wants.map(one => ensureDataset(deployment, one)))
+  const entries = (await readAll(deployment, datasets)).map(({ decoded }) => decoded)
+  assert.equal(entries.length, 2)
+  assert.equal(new Set(entries.map(one => one.split_seed)).size, 1)
+  for (const [index, outcome] of made.entries()) {
+    const fits = wants[index]!.human.split.seed === entries[0]!.split_seed
+    assert.equal(outcome.status, fits ? 'fulfilled' : 'rejected')
+    if (outcome.status === 'rejected')
+      assert.match(
+        String(outcome.reason),
+        /dataset [defg] would be split otherwise \(seed \d0, reference \d0, audit 10\) than [defg], which is there already/
+      )
+  }
+})
+
 test('a run is closed when its prompts in other slots were moved, and not before', async t => {
   const { deployment, run, foreign } = await withRun(t)
   const { kafka, config, admin } = deployment

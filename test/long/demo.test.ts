@@ -122,7 +122,6 @@ test(
       recipe,
       `dataset: addresses
 run: models
-human: { split: { seed: 50, reference: 40, audit: 10 } }
 sources:
   - { name: gpt, provider: openai, model: fake-gpt, family: gpt, base_url: "${openai.url}", ${price} }
   - { name: claude, provider: anthropic, model: fake-claude, family: claude, base_url: "${anthropic.url}", ${price} }

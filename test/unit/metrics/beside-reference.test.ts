@@ -24,7 +24,7 @@ function beside(window: readonly string[], human: readonly string[]): Record<Ref
   const reference = createHashedReference(human) ?? assert.fail('the reference has no words')
   const panel = createPanel()
   for (const one of window) panel.add(one)
-  return besideReference(panel.words, reference)
+  return besideReference(panel, reference)
 }
 
 /** Asserts that it is what the plain definitions say. */

@@ -5,6 +5,7 @@ import { type WindowKey, panelKeys, referenceKeys } from '../../../metrics/keys.
 import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { valueOf } from '../../../metrics/result.ts'
+import { words } from '../../../metrics/word-vectors.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { Frozen } from '../../../processors/measure/humans.ts'
 import { keptWindows, referenceHalf, shuffleRank } from '../../../processors/reservoir.ts'
@@ -14,12 +15,15 @@ import * as make from '../../helpers/records.ts'
 
 const window = 100
 
+/** Words that have an embedding. */
+const vocabulary = words.split(' ').slice(2000, 2300)
+
 /** Twenty words, some of them rare; the same for the same number. */
 function text(seed: number): string {
   let state = (seed + 1) * 2_654_435_761
   return Array.from({ length: 20 }, () => {
     state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 374_761_393) >>> 0
-    return `w${Math.floor((state / 2 ** 32) ** 3 * 300)}`
+    return vocabulary[Math.floor((state / 2 ** 32) ** 3 * 300)]!
   }).join(' ')
 }
 
