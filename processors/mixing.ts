@@ -185,29 +185,62 @@ export function warningsOf({ strategy, epochs }: MixSettings): string[] {
   return warnings
 }
 
+/** What only models' texts have; of the cells human text may be. */
+const ofModels: ReadonlySet<keyof Rule> = new Set(['model', 'family', 'run'])
+const isOfModels = (rule: Rule): boolean => selected.some(key => ofModels.has(key) && rule[key] !== undefined)
+
+/** Whether every row of a rule is one of a wider rule. */
+const covers = (wider: Rule, rule: Rule): boolean =>
+  selected.every(key => wider[key] === undefined || wider[key] === rule[key])
+
 /**
- * What minimum shares ask for beyond what the floor or a largest share leaves them, in words.
+ * What minimum shares ask for beyond what the floor, quotas and generations leave them, in words.
  * @param floor smallest real share
  */
-export function impossibleShares(floor: number, { min_share, quota }: MixSettings): string[] {
+export function impossibleShares(
+  floor: number,
+  { min_share, quota, weights, max_generation }: z.infer<typeof mixSection>
+): string[] {
   const round = (value: number): number => +value.toFixed(6)
   const sums = selected.flatMap(key => {
     const own = min_share.filter(rule => selected.every(one => (rule[one] === undefined) === (one !== key)))
     const sum = own.reduce((all, rule) => all + rule.share, 0)
-    // Only models' texts have a model; of the cells human text may be.
-    const isOfModels = key === 'model' || key === 'family' || key === 'run'
-    const left = isOfModels ? 1 - floor : 1
+    const left = ofModels.has(key) ? 1 - floor : 1
     if (sum <= left + 1e-9) return []
-    const why = isOfModels
+    const why = ofModels.has(key)
       ? `human text has a floor of ${floor}: at most ${round(left)} is left`
       : 'no more than 1 there is'
     return [`the smallest shares per ${key} sum to ${round(sum)}, and ${why}`]
   })
-  const crossed = min_share.flatMap(rule => {
-    const largest = quota.find(one => selected.every(key => one[key] === rule[key]))?.share ?? 1
-    return rule.share > largest + 1e-9
-      ? [`${wordsOf(rule)} has a smallest share of ${rule.share} and a largest one of ${largest}`]
+  const narrow = min_share.flatMap(rule =>
+    isOfModels(rule) &&
+    rule.share > 1 - floor + 1e-9 &&
+    selected.filter(key => rule[key] !== undefined).length > 1
+      ? [
+          `${wordsOf(rule)} has a smallest share of ${rule.share}, and human text has a floor of ${floor}: at most ${round(1 - floor)} is left`
+        ]
       : []
-  })
-  return [...sums, ...crossed]
+  )
+  const crossed = min_share.flatMap(rule =>
+    quota
+      .filter(one => covers(one, rule))
+      .flatMap(one => {
+        const words = `${wordsOf(rule)} has a smallest share of ${rule.share}, and ${wordsOf(one)}`
+        if (one.rows !== undefined)
+          return [`${words} at most ${one.rows} rows: a share of a stream has no last row`]
+        return rule.share > one.share! + 1e-9 ? [`${words} a largest one of ${one.share}`] : []
+      })
+  )
+  // Of more generations than there are weights one has none, and is kept whole.
+  const generations = Math.min(max_generation, Object.keys(weights).length + 1)
+  const kept = Array.from({ length: generations }, (_, before) => weights[before + 1] ?? 1)
+  const none = kept.every(weight => weight === 0)
+    ? min_share
+        .filter(rule => isOfModels(rule))
+        .map(
+          rule =>
+            `${wordsOf(rule)} has a smallest share of ${rule.share}, and no text of a model is kept: look at max_generation and weights`
+        )
+    : []
+  return [...sums, ...narrow, ...crossed, ...none]
 }

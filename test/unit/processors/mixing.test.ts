@@ -78,13 +78,18 @@ describe('the mix section', () => {
       const settings = mixSection.parse({ min_share: [{ [key]: 'a', share: 0.6 }] })
       assert.equal(impossibleShares(0.5, settings).length, most < 0.6 ? 1 : 0, key)
     }
-    const settings = mixSection.parse({
-      min_share: [
-        { topic: 'a', share: 0.6 },
-        { topic: 'b', family: 'a', share: 0.6 }
-      ]
-    })
-    assert.deepEqual(impossibleShares(0.5, settings), [], 'of people, or of both')
+    const settings = (share: number) =>
+      mixSection.parse({
+        min_share: [
+          { topic: 'a', share: 0.6 },
+          { topic: 'b', family: 'a', share }
+        ]
+      })
+    assert.deepEqual(impossibleShares(0.5, settings(0.5)), [], 'of people, or of both')
+    assert.match(
+      impossibleShares(0.5, settings(0.6)).join(),
+      /^topic=b family=a has a smallest share of 0\.6, and/
+    )
   })
 
   test('refuses shares that contradict each other', () => {
@@ -94,7 +99,14 @@ describe('the mix section', () => {
     )
     assert.match(
       problems('  min_share:\n    - { topic: a, share: 0.5 }\n  quota:\n    - { topic: a, share: 0.2 }'),
-      /mix\.min_share: topic=a has a smallest share of 0\.5 and a largest one of 0\.2/
+      /mix\.min_share: topic=a has a smallest share of 0\.5, and topic=a a largest one of 0\.2/
+    )
+    assert.match(
+      problems(
+        '  min_share:\n    - { topic: a, task: x, share: 0.5 }\n  quota:\n    - { topic: a, share: 0.2 }'
+      ),
+      /mix\.min_share: task=x topic=a has a smallest share of 0\.5, and topic=a a largest one of 0\.2/,
+      'every row of the one is a row of the other'
     )
     const fits = '  min_share:\n    - { topic: a, share: 0.5 }\n  quota:\n'
     assert.equal(problems(`${fits}    - { topic: a, share: 0.5 }`), '')
@@ -103,7 +115,25 @@ describe('the mix section', () => {
       '',
       'others of the topic may come'
     )
-    assert.equal(problems(`${fits}    - { topic: a, rows: 3 }`), '')
+    assert.match(
+      problems(`${fits}    - { topic: a, rows: 3 }`),
+      /topic=a has a smallest share of 0\.5, and topic=a at most 3 rows: a share of a stream has no last row/
+    )
+    assert.equal(problems(`${fits}    - { topic: b, rows: 3 }`), '')
+  })
+
+  test('refuses shares of models where no text of a model is kept', () => {
+    const none = (mix: object): string[] =>
+      impossibleShares(0.5, mixSection.parse({ min_share: [{ family: 'a', share: 0.2 }], ...mix }))
+    const why = [
+      'family=a has a smallest share of 0.2, and no text of a model is kept: look at max_generation and weights'
+    ]
+    assert.deepEqual(none({ max_generation: 0 }), why)
+    assert.deepEqual(none({ weights: { 1: 0 } }), why)
+    assert.deepEqual(none({ max_generation: 2, weights: { 1: 0, 2: 0 } }), why)
+    assert.deepEqual(none({ max_generation: 2, weights: { 1: 0 } }), [])
+    assert.deepEqual(none({ weights: { 0: 0, 1: 0.1 } }), [])
+    assert.deepEqual(impossibleShares(0.5, mixSection.parse({ max_generation: 0 })), [])
   })
 })
 
