@@ -183,7 +183,10 @@ const fields = z.strictObject({
     )
 })
 
-/** The schema of a recipe. */
+/**
+ * The schema of a recipe that is written now. Recipes of runs that exist are read by {@link storedRecipe}: rules that were added
+ * since must not keep a run from going on.
+ */
 export const recipeSchema = fields.superRefine(({ human, mix, sources, budget }, context) => {
   for (const message of mix.strategy === 'accumulate' ? impossibleShares(human.floor, mix) : [])
     context.addIssue({ code: 'custom', path: ['mix', 'min_share'], message })
@@ -201,5 +204,8 @@ export const recipeSchema = fields.superRefine(({ human, mix, sources, budget },
 
 /** A recipe with every default filled in. */
 export type Recipe = z.infer<typeof recipeSchema>
+
+/** The schema of a recipe that a run was made of. */
+export const storedRecipe = fields
 /** One source of a recipe. */
 export type Source = Recipe['sources'][number]

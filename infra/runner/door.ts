@@ -8,7 +8,7 @@ import {
   provenanceViolations
 } from '../../schemas/provenance.ts'
 import { samplesHuman, training, type Topic } from '../../schemas/topics.ts'
-import type { Provenance } from '../../schemas/types.ts'
+import type { Cell, Provenance } from '../../schemas/types.ts'
 import { claimProblem } from './claims.ts'
 
 /** Which rules hold for the provenance of a record. */
@@ -40,14 +40,12 @@ export function subjectOf(topic: Topic, value: Fields): Fields {
 
 /** What is wrong with a record's provenance, as `provenance: words`; empty when nothing is. */
 export function provenanceProblem(topic: Topic, value: Fields): string {
-  const { provenance, cell } = subjectOf(topic, value)
+  const { provenance } = subjectOf(topic, value)
   const kind = topic.record === null ? undefined : (kindsByTopic[topic.name] ?? provenanceKinds[topic.record])
   if (!kind) return ''
   if (!provenance) return 'provenance: there is none'
   const [wrong] = provenanceViolations(provenance as Provenance, kind)
-  if (wrong !== undefined) return `provenance: ${wrong}`
-  const [long] = labelViolations(cell ?? {}, provenance)
-  return long === undefined ? '' : `label_too_long: ${long}`
+  return wrong === undefined ? '' : `provenance: ${wrong}`
 }
 
 /** What was claimed of the generation of a prompt is not believed, and so not shown to a processor. */
@@ -59,6 +57,11 @@ function withoutClaims(topic: Topic, value: Fields): Fields {
 
 /** The door. */
 export type Door = {
+  /**
+   * What keeps a text that somebody publishes from coming in, as `reason: words`. It is asked once, where the text enters: what
+   * is in already stays in, whatever the rules become.
+   */
+  entryProblem(topic: Topic, value: Fields): string
   /**
    * What keeps a record out, as `reason: words`; empty when nothing does. Answers at once unless a name is in no table:
    * then the tables are first brought up to what was written by now. A key that is in none keeps nothing out, but who was
@@ -103,6 +106,13 @@ export function createDoor(
   const missingRun = (id: unknown): boolean => typeof id === 'string' && id !== '' && !tables.run(id)
 
   return {
+    entryProblem({ record }, value) {
+      if (record !== 'Prompt' && record !== 'Document') return ''
+      const { cell, provenance } = value as { cell?: Cell; provenance?: Provenance }
+      const [long] = labelViolations(cell ?? {}, provenance ?? {})
+      return long === undefined ? '' : `label_too_long: ${long}`
+    },
+
     problem(topic, value) {
       const wrong = provenanceProblem(topic, value)
       if (wrong !== '') return wrong

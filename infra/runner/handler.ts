@@ -194,7 +194,8 @@ export function createHandler(
       }
       return process(raw, recordOf(raw, input.name, door.shown(input.topic, fields)), run)
     }
-    const problem = ask(raw, () => door.problem(input.topic, fields))
+    const early = door.entryProblem(input.topic, fields)
+    const problem = early === '' ? ask(raw, () => door.problem(input.topic, fields)) : early
     return typeof problem === 'string' ? go(problem) : problem.then(go)
   }
 

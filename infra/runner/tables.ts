@@ -2,7 +2,7 @@
 import type { Kafka } from '../kafka/client.ts'
 import type { Log, Tables } from '../../processors/contract.ts'
 import { type MixSettings, parseMix } from '../../processors/mixing.ts'
-import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
+import { type Recipe, storedRecipe } from '../../processors/recipe.ts'
 import { tables as tableTopics, type Topic } from '../../schemas/topics.ts'
 import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../../schemas/types.ts'
 import { type Codec, DecodeError } from '../codec.ts'
@@ -96,7 +96,7 @@ export function createTableStore(now: () => number): TableStore {
       const known = recipes.get(id)
       if (known?.body === run.recipe) return known.recipe
       // A recipe was checked when it was published; one that does not fit was written by something else.
-      const recipe = recipeSchema.safeParse(jsonOf(run.recipe)).data
+      const recipe = storedRecipe.safeParse(jsonOf(run.recipe)).data
       recipes.set(id, { body: run.recipe, recipe })
       return recipe
     },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDoor } from '../../../infra/runner/door.ts'
 import { createTableStore } from '../../../infra/runner/tables.ts'
-import { human } from '../../../schemas/topics.ts'
+import { human, prompts, samplesHuman } from '../../../schemas/topics.ts'
 import type { Document } from '../../../schemas/types.ts'
 import { listed, signed } from '../../helpers/keys.ts'
 import { document, standing } from '../../helpers/play.ts'
@@ -32,7 +32,7 @@ test('what rows are counted by stays short, whoever writes it', () => {
   store.set('datasets', 'd', make.dataset('d'))
   const door = createDoor({ ...store, refresh: async () => {} }, 0, 4)
   const long = 'y'.repeat(501)
-  const named = (fields: Partial<Document>): unknown => door.problem(human, document('x', fields))
+  const named = (fields: Partial<Document>): unknown => door.entryProblem(human, document('x', fields))
   assert.equal(
     named({ cell: make.cell({ topic: long }) }),
     'label_too_long: topic is 501 characters long, and may have 200'
@@ -48,6 +48,11 @@ test('what rows are counted by stays short, whoever writes it', () => {
     from('y'.repeat(2001)),
     'label_too_long: source_uri is 2001 characters long, and may have 2000'
   )
+  const cell = make.cell({ topic: long })
+  assert.match(door.entryProblem(prompts, make.prompt('p', { cell })), /^label_too_long: topic/)
+  const sample = make.humanSample('h', 'x', { cell })
+  assert.equal(door.entryProblem(samplesHuman, sample), '', 'what is in stays in')
+  assert.equal(door.problem(samplesHuman, sample), '')
 })
 
 test('a strange key is looked for once a second, however many documents are signed with it', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createTableStore } from '../../../infra/runner/tables.ts'
+import { recipeSchema } from '../../../processors/recipe.ts'
 import type { Control } from '../../../schemas/types.ts'
 import * as make from '../../helpers/records.ts'
 
@@ -149,4 +150,16 @@ test('what a dataset is mixed of is read once; what does not fit is nothing', ()
     tables.set('datasets', 'd', make.dataset('d', { mix }))
     assert.equal(tables.mix('d'), undefined, mix)
   }
+})
+
+test('a run goes on by its recipe, though one would be refused now that is written so', () => {
+  const mix = { min_share: [{ topic: 'a', share: 0.5 }], quota: [{ topic: 'a', share: 0.2 }] }
+  const source = { name: 'n', provider: 'offline', model: 'ngram-2', family: 'n' }
+  const body = { dataset: 'd', run: 'r', sources: [source], mix }
+  assert.equal(recipeSchema.safeParse(body).success, false)
+  const tables = createTableStore(() => 0)
+  tables.set('runs', 'r', { ...make.run('r'), recipe: JSON.stringify(body) })
+  assert.deepEqual(tables.recipe('r')?.mix.quota, mix.quota)
+  tables.set('runs', 'q', { ...make.run('q'), recipe: JSON.stringify({ ...body, sources: 'none' }) })
+  assert.equal(tables.recipe('q'), undefined)
 })
