@@ -1,5 +1,4 @@
 /** The registry of models: what each was trained on, and so which generation its texts are of. */
-import { isModel } from '../processors/mixing.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import { sha128 } from '../schemas/identity.ts'
 import { models } from '../schemas/topics.ts'
@@ -56,14 +55,18 @@ function newest(generations: readonly (number | null)[]): number | null {
  * that was trained anew is another one, and has a name of its own.
  * @param of what it was made of
  * @param versions by name
+ * @param offline ids of offline models, which carry a fingerprint behind their name
  * @returns the way up to itself in words; undefined: there is none
  */
 export function circleOf(
   id: string,
   of: Pick<Model, 'base' | 'trained_on'>,
   known: ReadonlyMap<string, Pick<Model, 'base' | 'trained_on'>>,
-  versions: ReadonlyMap<string, Version>
+  versions: ReadonlyMap<string, Version>,
+  offline: ReadonlySet<string>
 ): string | undefined {
+  const nameOfModel = (model: string): string =>
+    offline.has(model) ? model.slice(0, model.lastIndexOf('@')) : model
   const seen = new Set<string>()
   const next = [{ of, way: '' }]
   for (let made = next.pop(); made; made = next.pop()) {
@@ -76,10 +79,11 @@ export function circleOf(
     }
     for (const { model, step } of steps) {
       const way = made.way === '' ? step : `${made.way}, by ${step}`
-      if (isModel(id, model)) return way
-      if (seen.has(model)) continue
-      seen.add(model)
-      const entry = known.get(model)
+      const name = nameOfModel(model)
+      if (name === id || model === id) return way
+      if (seen.has(name)) continue
+      seen.add(name)
+      const entry = known.get(name)
       if (entry) next.push({ of: entry, way })
     }
   }
@@ -94,7 +98,9 @@ function forgotten(
   const version = before.trained_on.find(name => !after.trained_on.includes(name))
   if (version !== undefined) return `trained on ${version}`
   if (before.base !== null && before.base !== after.base) return `fine-tuned from ${before.base}`
-  const falls = before.generation !== null && (after.generation ?? -1) < before.generation
+  // Unknown is deeper than any.
+  const falls =
+    before.generation !== null && after.generation !== null && after.generation < before.generation
   return falls ? `of texts up to generation ${before.generation}` : undefined
 }
 
@@ -127,12 +133,14 @@ export async function addModel(deployment: Deployment, declared: Declared): Prom
     const names: string[] = []
     for (const name of trainedOn) {
       const version = await findVersion(deployment, name)
-      names.push(nameOf(version))
+      if (!names.includes(nameOf(version))) names.push(nameOf(version))
       generations.push(newestGeneration(version))
     }
     names.sort()
     const all = await listVersions(deployment)
-    const way = circleOf(id, { base, trained_on: names }, known, new Map(all.map(one => [nameOf(one), one])))
+    const versions = new Map(all.map(one => [nameOf(one), one]))
+    const offline = new Set([...table.values()].flatMap(one => (one.offline ? [one.id] : [])))
+    const way = circleOf(id, { base, trained_on: names }, known, versions, offline)
     if (way !== undefined)
       throw new EverseedError(
         'MODEL_CYCLE',

@@ -226,7 +226,7 @@ export async function retract(deployment: Deployment, plan: Plan, reason: string
     const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
       `${dataset}/${id}`,
       gone.has(id)
-        ? { ...gone.get(id)!, descendants }
+        ? { ...gone.get(id)!, descendants: descendants || gone.get(id)!.descendants }
         : {
             id,
             dataset,

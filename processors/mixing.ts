@@ -140,7 +140,7 @@ export function isReal(
 }
 
 /** Whether a model is meant: offline models carry what they were fitted on behind their name. */
-export function isModel(name: string, id: string | null): boolean {
+function isModel(name: string, id: string | null): boolean {
   return id !== null && (id === name || id.startsWith(`${name}@`))
 }
 

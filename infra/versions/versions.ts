@@ -8,6 +8,9 @@ import { encodeChecked, ifReadable } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { openTransactional, TransactionLost } from '../kafka/producer.ts'
 import { readRanges } from '../kafka/reader.ts'
+import { eraseGroup } from '../kafka/settings.ts'
+import { inTurn } from '../kafka/turn.ts'
+import { silentLog } from '../log.ts'
 import { findDataset } from '../datasets.ts'
 import { retractionsOf } from '../retractions.ts'
 import { writeTable } from '../tables.ts'
@@ -116,6 +119,9 @@ async function count(
   return { manifest, digest: whole.digest(), parentDigest: before.digest(), cut }
 }
 
+/** Entries written at once. */
+const batch = 1000
+
 /**
  * Counts what a version over some offsets holds once everything that was retracted by now is out. Rows that were laid down
  * before the mixer heard that what they were made of leaves with its descendants are retracted here.
@@ -149,12 +155,20 @@ async function countWithout(
       }
     )
     if (heirs.length === 0) return counted
-    await writeTable(
-      deployment,
-      retractions,
-      heirs.map(heir => [textKey(heir.dataset, heir.id), heir])
-    )
-    await deployment.admin.settled([retractions.name])
+    // An erasure remembers in the same entries what it took out of the log: what it wrote meanwhile stays.
+    await inTurn(deployment, silentLog, eraseGroup, async () => {
+      for (const [id, one] of await retractionsOf(deployment, dataset.name)) gone.set(id, one)
+      const fresh = heirs.filter(heir => gone.get(heir.id) === heir)
+      for (let from = 0; from < fresh.length; from += batch) {
+        const entries = fresh.slice(from, from + batch)
+        await writeTable(
+          deployment,
+          retractions,
+          entries.map(heir => [textKey(heir.dataset, heir.id), heir])
+        )
+      }
+      await deployment.admin.settled([retractions.name])
+    })
   }
 }
 

@@ -8,8 +8,9 @@ type Made = { readonly base: string | null; readonly trained_on: readonly string
 const version = (...models: string[]): Version =>
   ({ manifest: JSON.stringify({ models: Object.fromEntries(models.map(one => [one, 1])) }) }) as Version
 const made = (base: string | null, ...trained_on: string[]): Made => ({ base, trained_on })
+const offline = new Set(['ngram-4@37e52cec'])
 const circle = (id: string, of: Made, known: Record<string, Made>, versions: Record<string, Version> = {}) =>
-  circleOf(id, of as never, new Map(Object.entries(known)) as never, new Map(Object.entries(versions)))
+  circleOf(id, of as never, new Map(Object.entries(known)) as never, new Map(Object.entries(versions)), offline)
 
 test('a model that would descend from itself is found through bases, versions and both', () => {
   assert.equal(circle('a', made('a'), {}), 'its base a')
@@ -34,6 +35,15 @@ test('texts of an offline model are named by its fingerprint as well, and are it
   )
   assert.equal(circle('ngram-4@other', made(null, 'd@1'), {}, versions), undefined)
   assert.equal(circle('ngram', made(null, 'd@1'), {}, versions), 'd@1, which holds texts of ngram')
+  assert.equal(
+    circle('a', made(null, 'd@1'), { 'ngram-4': made('a') }, versions),
+    'd@1, which holds texts of ngram-4@37e52cec, by its base a',
+    'what was registered of its name holds'
+  )
+})
+
+test('the same name with a date behind it is another model', () => {
+  assert.equal(circle('sonnet', made('sonnet@20240620'), { 'sonnet@20240620': made(null) }), undefined)
 })
 
 test('a circle of others, which was registered before circles were refused, ends', () => {
