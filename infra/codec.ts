@@ -213,12 +213,16 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
   }
 }
 
-/** What a decoding comes to; undefined for a record that cannot be read. What comes at once is not waited for. */
+/**
+ * What a decoding comes to; undefined for a record that nobody can ever read. What comes at once is not waited for. A schema the
+ * registry does not know is an error: it may lag, and what was passed over would be missing for good.
+ * @throws DecodeError unknown_schema
+ */
 export function ifReadable<Value>(
   decode: () => Value | Promise<Value>
 ): Value | undefined | Promise<Value | undefined> {
   const unread = (error: unknown): undefined => {
-    if (!(error instanceof DecodeError)) throw error
+    if (!(error instanceof DecodeError) || error.reason === 'unknown_schema') throw error
   }
   try {
     const value = decode()

@@ -20,25 +20,33 @@ function isNewer(value: unknown, before: unknown): boolean {
  * Everything in a table, newest value per key. What cannot be read says nothing, as to the processors: the store buries it,
  * and `doctor` names it.
  * @param name what an entry is called, where the key alone does not say it
- * @param unread told where entries lie that cannot be read
+ * @param unread told where the newest entries lie that cannot be read, and what they are called
+ * @throws DecodeError for a schema the registry does not know
  */
 export async function readTable<Value>(
   deployment: Deployment,
   topic: Topic<Value>,
   name: (key: string, partition: number) => string = key => key,
-  unread: (place: string) => void = () => {}
+  unread: (place: string, called: string | null) => void = () => {}
 ): Promise<Map<string, Value>> {
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
+  const broken = new Map<string, string>()
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
     for (const { key, value, partition, offset } of records) {
       const called = key && name(key.toString(), partition)
       const decoded = value === null ? null : await ifReadable(() => codec.decode(topic, value))
-      if (called === null || decoded === undefined) unread(`${topic.name}/${partition}@${offset}`)
-      else if (decoded === null) entries.delete(called)
-      else if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
+      const place = `${topic.name}/${partition}@${offset}`
+      if (called === null) unread(place, null)
+      else if (decoded === undefined) broken.set(called, place)
+      else {
+        broken.delete(called)
+        if (decoded === null) entries.delete(called)
+        else if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
+      }
     }
   })
+  for (const [called, place] of broken) unread(place, called)
   return entries
 }
 
@@ -76,7 +84,7 @@ type Change<Value, Result> = { readonly result: Result; readonly entry?: readonl
  * Changes a table while nobody else does who uses the same lock: from reading to writing. Who was overtaken looks again.
  * @param what what is changed, in words; its lock, part of a transactional id
  * @param change looks at the table as it is
- * @throws EverseedError FENCED, KAFKA_UNREACHABLE; what `change` throws
+ * @throws EverseedError FENCED, KAFKA_UNREACHABLE; RECORD_INVALID where the entry is there and cannot be read; what `change` throws
  */
 export async function changeAlone<Value extends object, Result>(
   deployment: Deployment,
@@ -89,9 +97,19 @@ export async function changeAlone<Value extends object, Result>(
     const producer = await openTransactional(kafka, config, what.lock, transactionMs)
     try {
       await admin.settled([topic.name])
-      const { result, entry } = await change(await readTable(deployment, topic))
+      const unread = new Map<string | null, string>()
+      const table = await readTable(deployment, topic, undefined, (place, called) =>
+        unread.set(called, place)
+      )
+      const { result, entry } = await change(table)
       if (!entry) return result
       const [key, value] = entry
+      const place = unread.get(key)
+      if (place !== undefined)
+        throw new EverseedError(
+          'RECORD_INVALID',
+          `${what.words} was not changed: its newest entry ${config.prefix}${place} cannot be read, and may say what must not be lost: look at who wrote it, and write the entry before it again`
+        )
       await producer.commit([
         { topic: topic.name, partition: 0, key, value: encodeChecked(codec, topic, value) }
       ])

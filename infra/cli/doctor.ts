@@ -123,17 +123,21 @@ const yesOrNo = [() => true, () => false] as const
 /** Tables are asked at every turn, and what of them cannot be read says nothing. */
 async function askTables(deployment: Deployment, tables: readonly Topic[]): Promise<string> {
   const unread: string[] = []
+  const strays: string[] = []
   const reader = readingOnly(deployment)
-  const tell = (place: string): void => void unread.push(place)
   for (const topic of tables) {
-    if (topic === versions) await listVersions(reader, undefined, tell)
-    else await readTable(reader, topic, undefined, tell)
+    if (topic === versions) await listVersions(reader, undefined, place => strays.push(place))
+    else await readTable(reader, topic, undefined, place => unread.push(place))
   }
-  if (unread.length === 0) return 'every entry can be read'
-  throw new EverseedError(
-    'RECORD_INVALID',
-    `${unread.length} entries cannot be read, and say nothing: ${few(unread)}; look at who writes there (everseed deadletters list)`
-  )
+  if (unread.length > 0)
+    throw new EverseedError(
+      'RECORD_INVALID',
+      `${unread.length} entries cannot be read, and say nothing: ${few(unread)}; look at who writes there, and write each of them again (everseed subscribe TABLE prints what was there before)`
+    )
+  // A log of versions keeps everything: nothing ends it.
+  return strays.length === 0
+    ? 'every entry can be read'
+    : `every entry can be read; what cannot is no version: ${few(strays)}`
 }
 
 export async function doctor(options: { json?: boolean }): Promise<void> {

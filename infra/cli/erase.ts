@@ -89,7 +89,11 @@ async function run(
   await deployment.prepare([datasets, retractions, control])
   const dataset = await findDataset(deployment, name)
   const plan = await reading(
-    update => planErasure(deployment, dataset, ids, options.loseRepeated === true, update),
+    update =>
+      planErasure(deployment, dataset, ids, options.loseRepeated === true, records => {
+        signal?.throwIfAborted()
+        update(records)
+      }),
     'records'
   )
   const { hits: _hits, wanted, ...told } = plan
@@ -108,6 +112,7 @@ async function run(
       )
     )
   }
+  signal?.throwIfAborted()
   if (!options.json) show(plan, leaving)
   let proof: Proof | null = null
   if (options.yes === true) {
@@ -144,7 +149,7 @@ export async function erase(dataset: string, given: readonly string[], options: 
     await withDeployment(async deployment => {
       const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options, signal)
       if (options.yes !== true) return await work()
-      await takingTurns(deployment, eraseGroup, 'erases texts', work)
+      await takingTurns(deployment, eraseGroup, 'erases texts', work, signal)
     })
   } catch (error) {
     if (signal?.aborted !== true || error !== signal.reason) throw error

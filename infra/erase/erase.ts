@@ -170,7 +170,8 @@ export async function planErasure(
   const wanted = [...named].map(id => wantedOf(dataset.name, id, words.get(id) ?? []))
   await caughtUp(deployment)
   const { hits } = await lookThrough(deployment, wanted, progress)
-  const [kept] = await newestAmong(deployment, hits)
+  // Reasons of retractions are said anew, without the words.
+  const kept = (await newestAmong(deployment, hits)).find(({ topic }) => topic !== retractions.name)
   if (kept) {
     const { topic, key, of } = kept
     throw new EverseedError(
@@ -209,6 +210,18 @@ export async function planErasure(
     versions: [...versions].toSorted(),
     hits
   }
+}
+
+/** Reasons of earlier retractions that say the words are replaced. */
+async function reword(deployment: Deployment, wanted: readonly Wanted[], reason: string): Promise<void> {
+  const says = (one: Retraction): boolean =>
+    wanted.some(({ needles }) => needles.some(needle => one.reason.includes(needle)))
+  const entries = [...(await readTable(deployment, retractions))]
+    .filter(([, one]) => says(one))
+    .map(([key, one]): [string, Retraction] => [key, { ...one, reason }])
+  if (entries.length === 0) return
+  await writeTable(deployment, retractions, entries)
+  await deployment.admin.settled([retractions.name])
 }
 
 /** Writes what is known of erased texts: what was retracted stays as it was retracted first. */
@@ -346,11 +359,14 @@ export async function erase(
   const logs = [...texts].map(topic => `${deployment.config.prefix}${topic}-`)
   const isOfTexts = (path: string): boolean =>
     path.split(sep).some(part => logs.some(log => part.startsWith(log)))
+  signal?.throwIfAborted()
   await restoreTopics(deployment)
+  await reword(deployment, wanted, reason)
   // First of all nothing more is laid down of them.
   await remember(deployment, [...entries.values()], reason, by, null)
   let looked = await lookThrough(deployment, wanted)
   for (let round = 0; looked.hits.length > 0; round++) {
+    signal?.throwIfAborted()
     if (round === rounds)
       throw new EverseedError(
         'NOT_ERASED',

@@ -191,6 +191,9 @@ export async function newestAmong(
 /** A number for a key: of a hundred million different ones two have the same with a chance of one in a few. */
 const numberOf = (key: Buffer): number => Number.parseInt(sha128(key.toString('latin1')).slice(0, 13), 16)
 
+/** In the place of a number. */
+const noKey = -1
+
 /** What compaction would take out of a topic besides, and how many records it would leave. */
 export type Keys = {
   /** Records without a key, or with one that comes again. */
@@ -223,24 +226,33 @@ export async function keysOf(
       )
     )
     const seen = new NumberTable()
+    /** Keys whose newest record so far is what an interrupted erasure left: what it wanted out of the log goes as well. */
+    const stones = new Set<number>()
+    /** Of keys that come again, and of no key, how many records go besides, and the first of them. */
+    const repeated = new Map<number, { records: number; readonly first: string }>()
     const count = async (record: RawRecord): Promise<void> => {
       const { key, value, offset } = record
       const number = key === null ? undefined : numberOf(key)
       if (number !== undefined && going.has(number)) return
       if (number !== undefined && isErasure(record)) {
-        // Of an erasure that was interrupted: what it wanted out of the log goes as well.
-        going.add(number)
-        if (seen.find(number) >= 0) kept--
-      } else if (number !== undefined && seen.find(number) < 0) {
+        if (seen.find(number) >= 0 && !stones.has(number)) kept--
+        stones.add(number)
+        repeated.delete(number)
+      } else if (number !== undefined && (seen.find(number) < 0 || stones.has(number))) {
         seen.add(number)
+        stones.delete(number)
         kept++
       } else if (
         topic !== training.name ||
         value === null ||
         (await ifReadable(() => codec.decode(training, value)))
       ) {
-        lost++
-        first ??= `${topic}/${partition}@${offset}${key === null ? ', without a key' : `, key ${key.toString()}`}`
+        const before = repeated.get(number ?? noKey)
+        if (before) before.records++
+        else {
+          const named = key === null ? 'without a key' : `key ${key.toString()}`
+          repeated.set(number ?? noKey, { records: 1, first: `${topic}/${partition}@${offset}, ${named}` })
+        }
       }
     }
     await readRanges(
@@ -252,6 +264,10 @@ export async function keysOf(
       },
       { erasures: true }
     )
+    for (const one of repeated.values()) {
+      lost += one.records
+      first ??= one.first
+    }
   }
   return { lost, kept, ...(first !== undefined && { first }) }
 }

@@ -120,6 +120,7 @@ export async function takeOut(
   const producer = await openProducer(kafka, config)
   const failures: unknown[] = []
   try {
+    signal?.throwIfAborted()
     for (const [topic, settings] of before)
       await admin.setSettings(topic, new Map([...settings, ...Object.entries(whileErasing)]))
     await producer.send([...stones.values(), ...last])

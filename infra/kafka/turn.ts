@@ -13,6 +13,7 @@ const token = retractions
  * been dead for the length of a session.
  * @param name of the group, which is also who is named in the errors
  * @param waiting called once, when somebody else has the turn
+ * @param signal stops the waiting; the work stops itself
  * @throws EverseedError FENCED when the turn was lost while the work was under way: somebody else may have it; TOPIC_MISSING,
  *   KAFKA_REFUSED, KAFKA_UNREACHABLE; what the work throws
  */
@@ -21,12 +22,16 @@ export async function inTurn<Result>(
   log: Log,
   name: string,
   work: () => Promise<Result>,
-  waiting: () => void = () => {}
+  waiting: () => void = () => {},
+  signal?: AbortSignal
 ): Promise<Result> {
   await admin.requireTopics([token])
   const turn = Promise.withResolvers<void>()
   const lost = Promise.withResolvers<never>()
   lost.promise.catch(() => {})
+  const stop = (): void => {
+    if (!has) lost.reject(signal!.reason)
+  }
   let has = false
   let told = false
   const consumer = createGroupConsumer(
@@ -55,11 +60,14 @@ export async function inTurn<Result>(
       dead: lost.reject
     }
   )
+  signal?.addEventListener('abort', stop)
   try {
+    signal?.throwIfAborted()
     await consumer.start()
     await Promise.race([turn.promise, lost.promise])
     return await Promise.race([work(), lost.promise])
   } finally {
+    signal?.removeEventListener('abort', stop)
     await consumer.stop()
   }
 }

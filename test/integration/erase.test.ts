@@ -44,6 +44,15 @@ test('a log keeps the first record of each key that does not go, and loses other
   const rest = await keys(hit(generations.name, slot, 1, 'b'))
   assert.deepEqual([rest.lost, rest.kept], [1, 2])
   assert.match(rest.first!, /@6, without a key$/)
+  // What came again before an interrupted erasure goes with it; what comes after it is there once.
+  await put('e', 'e', 'e')
+  assert.deepEqual([(await keys()).lost, (await keys()).kept], [4, 4])
+  await write(deployment, generations, [{ key: 'e', value: null, partition: slot, headers }])
+  assert.deepEqual([(await keys()).lost, (await keys()).kept], [2, 3])
+  await put('e')
+  assert.deepEqual([(await keys()).lost, (await keys()).kept], [2, 4])
+  await put('e')
+  assert.deepEqual([(await keys()).lost, (await keys()).kept], [3, 4])
 })
 
 test('what nobody can read in training is a row of no version, and lost with nothing', async () => {

@@ -193,6 +193,11 @@ test('a record that cannot be read is none, at once and later; every other error
   )
   assert.equal(await ifReadable(async () => 7), 7)
   assert.equal(await ifReadable(async () => unread()), undefined)
+  const unknown = Buffer.from(codec.encode(samplesVerified, one))
+  unknown.writeInt32BE(7, 1)
+  await assert.rejects(async () => await ifReadable(() => codec.decode(samplesVerified, unknown)), {
+    reason: 'unknown_schema'
+  })
   const lost = new Error('the registry is not there')
   assert.throws(
     () =>

@@ -10,7 +10,13 @@ const version = (...models: string[]): Version =>
 const made = (base: string | null, ...trained_on: string[]): Made => ({ base, trained_on })
 const offline = new Set(['ngram-4@37e52cec'])
 const circle = (id: string, of: Made, known: Record<string, Made>, versions: Record<string, Version> = {}) =>
-  circleOf(id, of as never, new Map(Object.entries(known)) as never, new Map(Object.entries(versions)), offline)
+  circleOf(
+    id,
+    of as never,
+    new Map(Object.entries(known)) as never,
+    new Map(Object.entries(versions)),
+    offline
+  )
 
 test('a model that would descend from itself is found through bases, versions and both', () => {
   assert.equal(circle('a', made('a'), {}), 'its base a')

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { readSeed } from '../../../infra/llm/ports.ts'
 import type { Plan } from '../../../infra/retract.ts'
 import { retractionsOf } from '../../../infra/retractions.ts'
+import { changeEntry, readTable } from '../../../infra/tables.ts'
 import { closeVersion, findVersion, verifyVersion } from '../../../infra/versions/versions.ts'
 import { slotOf } from '../../../schemas/identity.ts'
 import * as topics from '../../../schemas/topics.ts'
@@ -412,6 +413,26 @@ test('what nobody can read in tables, versions and training says nothing, stops 
   const doctor = await everseed('doctor')
   assert.match(
     doctor.stdout,
-    /FAIL {2}tables +9 entries cannot be read, and say nothing: .*(control|datasets|versions)\/\d@\d+/
+    /FAIL {2}tables +6 entries cannot be read, and say nothing: .*(control|datasets|runs)\/\d@\d+/
+  )
+  // Nothing is written over what may say more than is known.
+  const changed = changeEntry(deployment, topics.datasets, 'dataset', 'd', found => ({
+    ...found!,
+    floor: 0.1
+  }))
+  await assert.rejects(changed, {
+    code: 'RECORD_INVALID',
+    message: /newest entry .*datasets\/0@\d+ cannot be read/
+  })
+  // Once each is written again, of the log of versions it is only told.
+  for (const table of tables) {
+    const found = (await readTable(deployment, table as topics.Topic<object>)).get('d')
+    await write(deployment, table, [
+      { key: 'd', value: found ? deployment.codec.encode(table, found) : null, partition: 0 }
+    ])
+  }
+  assert.match(
+    (await everseed('doctor')).stdout,
+    /ok {4}tables +every entry can be read; what cannot is no version: .*versions\/\d@\d+/
   )
 })
