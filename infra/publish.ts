@@ -42,10 +42,22 @@ export type PublishReport = {
    * is one sample.
    */
   readonly duplicates: number
+  /** Documents, of those there already, that were published as of another origin or with another signature, and stay so. */
+  readonly otherwise: number
 }
 
 /** What is there already: hashes of the contents by id, null where nothing is known of it, and the first id of each content. */
-type Held = { readonly ids: Map<string, string | null>; readonly contents: Map<string, string> }
+type Held = {
+  readonly ids: Map<string, string | null>
+  readonly contents: Map<string, string>
+  /** What is said of their origin, by id, where it is not what most say. */
+  readonly claims: Map<string, string>
+}
+
+/** What is said of who wrote a document. */
+const claimOf = ({ provenance: { origin, signed_by } }: Pick<Document, 'provenance'>): string =>
+  `${origin} ${signed_by ?? ''}`
+const usual = 'HUMAN_AUTHORED '
 
 /** What a topic's partition holds of the same dataset or run. */
 async function heldIn(
@@ -55,7 +67,7 @@ async function heldIn(
   belongs: (value: { dataset: string; run?: string }) => boolean
 ): Promise<Held> {
   const { kafka, config, admin, codec } = deployment
-  const held: Held = { ids: new Map(), contents: new Map() }
+  const held: Held = { ids: new Map(), contents: new Map(), claims: new Map() }
   await readRanges(kafka, config, [(await admin.ranges(topic.name))[slot]!], async records => {
     for (const { value } of records) {
       try {
@@ -64,7 +76,7 @@ async function heldIn(
         const { id } = decoded
         // Of prompts the id says enough.
         if (topic !== human) held.ids.set(id, held.ids.get(id) ?? null)
-        else hold(held, id, contentHash(decoded.messages))
+        else hold(held, id, contentHash(decoded.messages), claimOf(decoded))
       } catch (error) {
         // What cannot be read is somebody else's garbage; the processors bury it.
         if (!(error instanceof DecodeError)) throw error
@@ -77,7 +89,8 @@ async function heldIn(
 const keyOf = (value: Document | Prompt): string =>
   'run' in value ? promptKey(value) : textKey(value.dataset, value.id)
 
-function hold({ ids, contents }: Held, id: string, content: string): void {
+function hold({ ids, contents, claims }: Held, id: string, content: string, claim: string): void {
+  if (claim !== usual && !ids.has(id)) claims.set(id, claim)
   // One string in memory for both where the id is the hash.
   const hash = id === content ? id : content
   ids.set(id, hash)
@@ -131,7 +144,7 @@ async function publishLines(
   const { kafka, config } = deployment
   const lane = `publish.${topic.name}.${owner}.${sha128(source ?? randomUUID())}`
   const producer = await openTransactional(kafka, config, lane, transactionMs)
-  const report = { read: 0, published: 0, already: 0, rejected: 0, duplicates: 0 }
+  const report = { read: 0, published: 0, already: 0, rejected: 0, duplicates: 0, otherwise: 0 }
   let batch: OutRecord[] = []
   let bytes = 0
   const send = async (): Promise<void> => {
@@ -180,6 +193,7 @@ async function publishLines(
           const before = held.ids.get(id)
           if (content !== undefined) seen.add(before === content ? before : content)
           if (repeats) report.duplicates++
+          if (content !== undefined && claimOf(value) !== (held.claims.get(id) ?? usual)) report.otherwise++
           continue
         }
         await parents.check(value.provenance)
@@ -194,7 +208,7 @@ async function publishLines(
         }
         if (content === undefined) held.ids.set(id, null)
         else {
-          hold(held, id, content)
+          hold(held, id, content, claimOf(value))
           seen.add(content)
         }
         if (repeats) report.duplicates++

@@ -4,8 +4,10 @@ import { type Spectrum, spectrumOf } from './spectrum.ts'
 const stride = 4 // lo, hi, count, mark
 const largestKept = 2 ** 18 // slots that are kept for the next window
 
-function grown(list: Int32Array<ArrayBuffer>, length: number) {
-  return new Int32Array(list.buffer.transfer(length * list.BYTES_PER_ELEMENT))
+function grown(list: Int32Array, length: number) {
+  const larger = new Int32Array(length)
+  larger.set(list)
+  return larger
 }
 
 /** Where a hash is looked for first. */

@@ -3,6 +3,8 @@
  * to one scope (run, stage, generation, source) and closes with the document that reaches the dataset's budget.
  */
 import { createFingerprinter } from '../metrics/fingerprint.ts'
+import { hashWords } from '../metrics/hash-text.ts'
+import { createHashes } from '../metrics/hashes.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
@@ -40,6 +42,7 @@ export const measure = defineProcessor({
   },
   create: ({ slot, tables, state, now, position, out, emit, reject }) => {
     const fingerprint = createFingerprinter()
+    const counted = createHashes()
     const open = createOpenWindows()
     const humans = createHumans(state, open.withPanel)
 
@@ -48,7 +51,8 @@ export const measure = defineProcessor({
       if (!reference) return undefined
       const { id, dataset, cell } = reference
       const text = textOf(reference, humanText)
-      const tokens = fingerprint(text).words.length
+      hashWords(text, counted)
+      const tokens = counted.length
       return humans.add(
         dataset,
         { id, offset, topic: cell.topic, cell, text, tokens, rank: shuffleRank(id) },

@@ -4,7 +4,8 @@ import { impossibleShares, mixSection } from './mixing.ts'
 import { isScript, languages } from './writing.ts'
 
 const share = z.number().min(0).max(1)
-const name = z
+/** How sources, families, runs and datasets are called. */
+export const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'lower-case letters, digits, dot, dash and underscore, at most 100')
 

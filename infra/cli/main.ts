@@ -210,7 +210,11 @@ models
   .description('register a model; say again what changed, and it becomes another revision')
   .argument('<model>', 'its id, as the provider knows it and recipes name it')
   .requiredOption('--family <family>', 'models that share training data or weights')
-  .option('--provider <provider>', 'whose protocol it speaks', 'openai')
+  .addOption(
+    new Option('--provider <provider>', 'whose protocol it speaks')
+      .choices(['openai', 'anthropic'])
+      .default('openai')
+  )
   .option('--trained-on <versions>', 'comma-separated versions it was trained on, DATASET@VERSION')
   .option('--base <model>', 'registered model it was fine-tuned from')
   .addOption(

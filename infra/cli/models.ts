@@ -1,4 +1,5 @@
 /** `everseed models`: which generation a model's texts are of follows from what it was trained on. */
+import { name as named } from '../../processors/recipe.ts'
 import { EverseedError } from '../../schemas/errors.ts'
 import { models as modelsTopic, versions } from '../../schemas/topics.ts'
 import type { Model } from '../../schemas/types.ts'
@@ -31,6 +32,9 @@ export async function add(id: string, options: AddOptions): Promise<void> {
     ...versionNames.map(one => ['--trained-on', one] as const)
   ] as const)
     if (name.trim() === '') throw new EverseedError('CONFIG_INVALID', `${what} has no name: give it one`)
+  const wrong = named.safeParse(family).error?.issues[0]?.message
+  if (wrong !== undefined)
+    throw new EverseedError('CONFIG_INVALID', `--family ${family}: no recipe can name it: ${wrong}`)
   const { model, created } = await withDeployment(async deployment => {
     await deployment.prepare([modelsTopic, versions])
     return await addModel(deployment, {

@@ -110,7 +110,7 @@ async function publishing(
     bar.stop()
     file = rejects.close()
   }
-  const { duplicates, ...counts } = report
+  const { duplicates, otherwise, ...counts } = report
   if (json) printJson({ ...(of === 'documents' ? report : counts), rejects: file })
   else {
     const repeated =
@@ -118,6 +118,10 @@ async function publishing(
     print(
       `${report.published} published, ${report.already} were there already, ${report.rejected} rejected${file ? ` (see ${file})` : ''}${repeated}`
     )
+    if (otherwise > 0)
+      note(
+        `${otherwise} of those that were there were published as of another origin or signature, and stay what they were: a text is taken in once`
+      )
   }
   if (report.rejected > 0) process.exitCode = 2
   return report

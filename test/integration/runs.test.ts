@@ -205,6 +205,14 @@ window: 500
       ['models', 'add', 'x', ...family, '--trained-on', 'chain@1,'],
       /--trained-on has no name.*\[CONFIG_INVALID\]/
     )
+    await refused(
+      ['models', 'add', 'x', '--family', 'Q w'],
+      /--family Q w: no recipe can name it: lower-case letters.*\[CONFIG_INVALID\]/
+    )
+    await refused(
+      ['models', 'add', 'x', ...family, '--provider', 'foo'],
+      /Allowed choices are openai, anthropic/
+    )
     const more = [
       'models',
       'add',

@@ -30,6 +30,7 @@ type Report = {
   already: number
   rejected: number
   duplicates: number
+  otherwise: number
   rejects: string | null
 }
 const report = (stdout: string): Report => JSON.parse(stdout) as Report
@@ -122,6 +123,7 @@ test('lines become documents; wrong ones are told by number and kept in a file b
     already: 4,
     rejected: 8,
     duplicates: 1,
+    otherwise: 0,
     rejects: `${path}.rejects.jsonl`
   })
   assert.equal((await documentsOf('mixed')).length, 3)
@@ -140,10 +142,33 @@ test('a file without a wrong line leaves no file of rejects, and removes that of
     already: 0,
     rejected: 0,
     duplicates: 0,
+    otherwise: 0,
     rejects: null
   })
   assert.deepEqual({ code: answer.code, stderr: answer.stderr }, { code: 0, stderr: '' })
   assert.ok(!existsSync(`${path}.rejects.jsonl`))
+})
+
+test('a text that was published as something else stays what it was, and whoever says otherwise is told', async () => {
+  const lines = (first: string, second: string): string =>
+    [first, second].map((origin, at) => JSON.stringify({ text: `one of two, ${at}`, origin })).join('\n')
+  const publish = (name: string, content: string): ReturnType<typeof everseed> =>
+    everseed(['publish', 'human', file(name, content), '--recipe', recipe('r9', 'claims')])
+  assert.equal((await publish('first.jsonl', lines('UNKNOWN', 'HUMAN_AUTHORED'))).stderr, '')
+  for (const [origins, others] of [
+    [['UNKNOWN', 'HUMAN_AUTHORED'], 0],
+    [['HUMAN_AUTHORED', 'HUMAN_AUTHORED'], 1],
+    [['HUMAN_AUTHORED', 'UNKNOWN'], 2]
+  ] as const) {
+    const { stdout, stderr } = await publish('again.jsonl', lines(origins[0], origins[1]))
+    assert.match(stdout, /^0 published, 2 were there already/)
+    if (others === 0) assert.equal(stderr, '')
+    else
+      assert.match(
+        stderr,
+        new RegExp(`^${others} of those that were there were published as of another origin`)
+      )
+  }
 })
 
 test('line ends of Windows, a byte order mark, no last line end, separators inside text, other encodings', async () => {
@@ -177,6 +202,7 @@ test('an empty file, a file that is missing, bytes that are no lines', async () 
     already: 0,
     rejected: 0,
     duplicates: 0,
+    otherwise: 0,
     rejects: null
   })
   const missing = await publish('missing.jsonl')
@@ -229,6 +255,7 @@ test('standard input is read as a file is', async () => {
     already: 0,
     rejected: 1,
     duplicates: 0,
+    otherwise: 0,
     rejects: 'stdin.rejects.jsonl'
   })
   assert.match(readFileSync(join(folder, 'stdin.rejects.jsonl'), 'utf8'), /"line":2/)
