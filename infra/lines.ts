@@ -7,6 +7,7 @@ import {
   type ProvenanceOf,
   labelViolations,
   provenanceViolations,
+  roles,
   saysSynthetic
 } from '../schemas/provenance.ts'
 import type { Cell, Document, Message, Prompt, Provenance, Run } from '../schemas/types.ts'
@@ -75,7 +76,7 @@ const emptyProvenance: Provenance = {
 }
 
 const messageSchema = z.strictObject({
-  role: z.enum(['system', 'user', 'assistant', 'tool', 'document']),
+  role: z.enum(roles),
   // Where there is none, other programs write null.
   content: z
     .string()

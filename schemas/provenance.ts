@@ -1,5 +1,5 @@
 /** The provenance rules: held where a record is published and again by the runner. */
-import type { Cell, Provenance } from './types.ts'
+import type { Cell, Message, Provenance } from './types.ts'
 
 /** What a provenance stands in: rules differ between what asks, what a person wrote and what a model wrote. */
 export type ProvenanceOf = 'prompt' | 'document' | 'synthetic' | 'sample'
@@ -96,6 +96,38 @@ export function labelViolations(cell: Partial<Cell>, provenance: Partial<Provena
     const { length } = labels[name as keyof typeof labels] ?? ''
     return length > most ? [`${name} is ${length} characters long, and may have ${most}`] : []
   })
+}
+
+/** Who may speak in a conversation. */
+export const roles = ['system', 'user', 'assistant', 'tool', 'document'] as const
+
+/** What of a conversation nobody may publish, in words. */
+export function roleViolations(messages: readonly Pick<Message, 'role'>[]): string[] {
+  return messages.flatMap(({ role }, index) =>
+    (roles as readonly string[]).includes(role)
+      ? []
+      : [`messages.${index} has role ${role}, which is none of ${roles.join(', ')}`]
+  )
+}
+
+/** What only answers of the pipeline have, and no document that is published. */
+const ofAnswers = ['prompt_id', 'sample_index', 'output_terms'] as const
+/** What only a model has. */
+const ofDecoding = ['temperature', 'top_p', 'top_k', 'seed', 'max_tokens'] as const
+
+/** What the provenance of a published document says that only the pipeline can say, or only of a model, in words. */
+export function documentViolations(provenance: Partial<Provenance>): string[] {
+  const { origin, repairs = [], quoted_ids = [], attempt = 1, recipe = '' } = provenance
+  // A model's text is no document at all.
+  if (origin === 'SYNTHETIC') return []
+  const wrong: string[] = [...ofAnswers, ...(origin === 'UNKNOWN' ? [] : ofDecoding)].filter(
+    field => (provenance[field] ?? null) !== null
+  )
+  if (repairs.length > 0) wrong.push('repairs')
+  if (quoted_ids.length > 0) wrong.push('quoted_ids')
+  if (attempt !== 1) wrong.push('attempt')
+  if (recipe !== '') wrong.push('recipe')
+  return wrong.map(field => `${field} is said of answers alone: leave it out`)
 }
 
 /** Whether the metadata of a text say that a model wrote it, as those of everseed's own exports do. */

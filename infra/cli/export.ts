@@ -52,7 +52,7 @@ export async function exportTo(name: string, options: Options): Promise<void> {
       bar.stop()
     }
   })
-  const { rows, leftOut, retracted, files: written } = done
+  const { rows, leftOut, retracted, displaced, files: written } = done
   if (json) {
     return printJson({
       name: done.name,
@@ -61,6 +61,7 @@ export async function exportTo(name: string, options: Options): Promise<void> {
       rows,
       left_out: leftOut,
       retracted,
+      displaced,
       files: written
     })
   }
@@ -71,4 +72,8 @@ export async function exportTo(name: string, options: Options): Promise<void> {
   for (const [reason, left] of Object.entries(leftOut))
     note(`${left} rows were left out: ${reason}; README.md there says what that means`)
   if (retracted > 0) note(`${retracted} rows were left out: retracted`)
+  if (displaced > 0)
+    note(
+      `${displaced} rows were left out: they had their places in the mix by human rows that were retracted`
+    )
 }

@@ -75,6 +75,11 @@ async function versionOf(deployment: Deployment, topic: Topic, options: Options)
       'CONFIG_INVALID',
       `--version ${version}: of which dataset? Name it: --version DATASET@${version}`
     )
+  if (dataset !== undefined && version.includes('@') && !version.startsWith(`${dataset}@`))
+    throw new EverseedError(
+      'CONFIG_INVALID',
+      `--version ${version} is none of dataset ${dataset}: leave --dataset out, or name a version of it`
+    )
   await deployment.admin.requireTopics([versionsTopic, retractions])
   return await findVersion(
     deployment,

@@ -21,6 +21,8 @@ export type Facts = {
   readonly manifest: Manifest
   /** Rows of the version that were retracted since it was closed. */
   readonly retracted: number
+  /** Rows that had their places in the mix by human rows among these. */
+  readonly displaced: number
   readonly rows: Readonly<Record<string, number>>
   /** Rows of the files that people wrote, and nobody else. */
   readonly human: number
@@ -122,7 +124,7 @@ function against(windows: readonly DiversityStat[]): string {
   return `The newest whole window of each source, accepted answers; in brackets the distance from human windows of the same size, in standard deviations.\n\n${table(['run', 'source', 'generation', 'tokens', ...shownMetrics], rows)}`
 }
 
-function limits({ manifest, retracted, repeated, unlicensed, split, models }: Facts): string[] {
+function limits({ manifest, retracted, displaced, repeated, unlicensed, split, models }: Facts): string[] {
   const unclear = models.filter(({ terms }) => terms.some(term => term !== 'allowed'))
   // A manifest may say what whoever trains on the version must know, for example that it is of an experiment.
   return [
@@ -133,6 +135,11 @@ function limits({ manifest, retracted, repeated, unlicensed, split, models }: Fa
     ...(retracted > 0
       ? [
           `${count.format(retracted)} rows were retracted after the version was closed and are not here: the digest below is that of the whole version.`
+        ]
+      : []),
+    ...(displaced > 0
+      ? [
+          `${count.format(displaced)} rows more are not here: they had their places in the mix by human rows that were retracted, and every prefix holds the promised real share.`
         ]
       : []),
     ...(repeated > 0

@@ -2,12 +2,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
-import { diversityStats, retractions, samplesRejected, training } from '../../schemas/topics.ts'
+import { diversityStats, samplesRejected, training } from '../../schemas/topics.ts'
 import type { DiversityStat, Sample, Version } from '../../schemas/types.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
-import { readTable } from '../tables.ts'
-import { createDigest, enforcedFloor } from '../versions/manifest.ts'
+import { retractionsOf } from '../retractions.ts'
+import { createCut } from '../versions/cut.ts'
+import { countsAsReal, createDigest, enforcedFloor } from '../versions/manifest.ts'
 import { extentOf, readRows } from '../versions/rows.ts'
 import { isInSubsample } from '../versions/subsample.ts'
 import { manifestOf, nameOf } from '../versions/versions.ts'
@@ -31,16 +32,19 @@ export type ExportOptions = {
 }
 
 /** What an export came to. */
-export type Exported = Pick<Facts, 'rows' | 'leftOut' | 'retracted' | 'files'> & {
+export type Exported = Pick<Facts, 'rows' | 'leftOut' | 'retracted' | 'displaced' | 'files'> & {
   readonly name: string
   readonly format: FormatName
 }
 
+/** Why a row of a version is in no export: it was retracted since, or had its place in the mix by one that was. */
+export type Gone = 'retracted' | 'displaced'
+
 /**
  * Gives every row of a version to somebody, in the order of the version: the same rows each time it is called, and of each
- * whether it was retracted since.
+ * whether it is gone.
  */
-export type ReadRows = (onRow: (sample: Sample, retracted: boolean) => void) => Promise<void>
+export type ReadRows = (onRow: (sample: Sample, gone?: Gone) => void) => Promise<void>
 
 /** What is known of a version beside its rows. */
 export type Around = {
@@ -59,9 +63,9 @@ const broken = (message: string): EverseedError => new EverseedError('VERSION_BR
 async function look(read: ReadRows, version: Version): Promise<Survey> {
   const seen = createSurvey()
   const ids = createDigest()
-  await read((sample, retracted) => {
+  await read((sample, gone) => {
     ids.add(sample.id)
-    if (!retracted) seen.add(sample)
+    if (!gone) seen.add(sample)
   })
   if (ids.digest() !== version.digest) {
     const name = nameOf(version)
@@ -91,15 +95,17 @@ export async function writeExport(
   const [train, held] = splitNames.map(name => createShards(folder.draft, name, columns, kinds, shard))
   const rows = { train: 0, validation: 0 }
   let human = 0
+  let displaced = 0
   const { subsample } = manifest
   const isSampled = (sample: Sample): boolean =>
     subsample === null || isInSubsample(nameOf(version), subsample.threshold, sample)
   const counted = new Map<Reason, number>()
   const again = createDigest()
   let number = 0
-  await read((sample, retracted) => {
+  await read((sample, gone) => {
     again.add(sample.id)
-    if (retracted) return
+    if (gone === 'displaced') displaced++
+    if (gone) return
     const validates = split.isValidation(number++)
     const row = isSampled(sample) ? write(sample, one => pairs?.take(one)) : 'not_in_sample'
     if (typeof row === 'string') {
@@ -133,7 +139,8 @@ export async function writeExport(
     format,
     validation,
     manifest,
-    retracted: manifest.rows - seen.rows(),
+    retracted: manifest.rows - seen.rows() - displaced,
+    displaced,
     rows,
     human,
     leftOut,
@@ -154,15 +161,17 @@ export async function writeExport(
     rows,
     left_out: leftOut,
     retracted,
+    displaced,
     families: { count: split.families, largest: split.largest, kept_in_training: split.kept },
     files
   })
-  return { name, format, rows, leftOut, retracted, files }
+  return { name, format, rows, leftOut, retracted, displaced, files }
 }
 
 /**
  * Exports a version into a folder: shards, card, Croissant file and manifest. The same version gives the same bytes, unless
- * rows of it were retracted in between: these are left out, whenever the version was closed.
+ * rows of it were retracted in between: these are left out, whenever the version was closed, and with them what had its place in
+ * the mix by human rows among them. Every prefix of what is left holds the floor.
  * @param out an empty folder, one that is not there yet, or the one the same export was written to
  * @param progress told the rows read so far, in both passes
  * @throws EverseedError UNKNOWN_NAME, EXPORT_REFUSED, FILE_UNWRITABLE, VERSION_BROKEN
@@ -187,8 +196,7 @@ export async function exportVersion(
   })
   let pairs: Pairs | undefined
   try {
-    const retracted = await readTable(deployment, retractions)
-    const gone = { has: (id: string) => retracted.has(`${dataset.name}/${id}`) }
+    const gone = new Set((await retractionsOf(deployment, dataset.name)).keys())
     const runs = new Set(Object.keys(manifestOf(version).runs))
     const windows = await readWindows(deployment, version, runs)
     if (format === 'preference') {
@@ -196,11 +204,20 @@ export async function exportVersion(
       pairs = await readRejected(deployment, dataset, version.created_at, gone, path)
     }
     let rows = 0
-    const read: ReadRows = onRow =>
-      readRows(deployment, dataset, extentOf(version), ({ sample }) => {
-        onRow(sample, gone.has(sample.id))
-        if (++rows % 10_000 === 0) progress(rows)
-      })
+    const read: ReadRows = onRow => {
+      const cut = createCut(enforcedFloor(dataset), gone, countsAsReal(dataset))
+      return readRows(
+        deployment,
+        dataset,
+        extentOf(version),
+        ({ sample }) => {
+          const why = gone.has(sample.id) ? 'retracted' : 'displaced'
+          onRow(sample, cut.takes(sample) ? undefined : why)
+          if (++rows % 10_000 === 0) progress(rows)
+        },
+        cut.nextSlot
+      )
+    }
     return await writeExport(
       read,
       folder,

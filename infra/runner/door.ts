@@ -2,13 +2,15 @@
 import type { Tables } from '../../processors/contract.ts'
 import { sha128, slotOf } from '../../schemas/identity.ts'
 import {
+  documentViolations,
   isClaimed,
   labelViolations,
   type ProvenanceOf,
-  provenanceViolations
+  provenanceViolations,
+  roleViolations
 } from '../../schemas/provenance.ts'
 import { samplesHuman, training, type Topic } from '../../schemas/topics.ts'
-import type { Cell, Provenance } from '../../schemas/types.ts'
+import type { Document, Provenance } from '../../schemas/types.ts'
 import { claimProblem } from './claims.ts'
 
 /** Which rules hold for the provenance of a record. */
@@ -108,9 +110,15 @@ export function createDoor(
   return {
     entryProblem({ record }, value) {
       if (record !== 'Prompt' && record !== 'Document') return ''
-      const { cell, provenance } = value as { cell?: Cell; provenance?: Provenance }
+      const { cell, provenance, messages } = value as Partial<
+        Pick<Document, 'cell' | 'provenance' | 'messages'>
+      >
       const [long] = labelViolations(cell ?? {}, provenance ?? {})
-      return long === undefined ? '' : `label_too_long: ${long}`
+      if (long !== undefined) return `label_too_long: ${long}`
+      const [stranger] = roleViolations(messages ?? [])
+      if (stranger !== undefined) return `role_unknown: ${stranger}`
+      const [claimed] = record === 'Document' ? documentViolations(provenance ?? {}) : []
+      return claimed === undefined ? '' : `provenance: ${claimed}`
     },
 
     problem(topic, value) {

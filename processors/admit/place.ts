@@ -65,14 +65,14 @@ export function createPlaces(known: StateTable<Known>): {
         id,
         ...known.get(`${dataset.name}/${id}`)!
       }))
-      const kin = [...parents, ...found.map(({ split }) => split)]
-      // Of a text between two splits either would know the other's text: it is kept, and of no use to anybody; nor is
-      // what was made of it, or is like it.
-      const splits = new Set(kin)
-      const inherited = splits.size === 1 ? kin[0]! : 'NONE'
+      // Of a text between two splits either would know the other's text: it is kept, and of no use to anybody. What is made of
+      // it holds words of both; what is only like it may be like one of them alone.
+      const alike = found.map(({ split }) => split).filter(split => split !== 'NONE')
+      const splits = new Set([...parents, ...alike])
+      const inherited = splits.size === 1 ? [...splits][0]! : 'NONE'
       const [sibling] = found
       return {
-        split: kin.length === 0 ? splitOf(text, dataset) : inherited,
+        split: parents.length + found.length === 0 ? splitOf(text, dataset) : inherited,
         ...(sibling && { first: sibling.first ?? sibling.id }),
         ...(sketch && { sketch: sketchText(sketch) })
       }

@@ -87,6 +87,7 @@ export const humanProvenance = (fields: Some<Provenance> = {}): Provenance =>
     prompt_id: null,
     sample_index: null,
     output_terms: null,
+    recipe: '',
     split: 'REFERENCE',
     ...fields
   })

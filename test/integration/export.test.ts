@@ -175,20 +175,30 @@ test('what was retracted since is left out, rows and answers of pairs, and the c
   const { rows: written } = done(
     await exportTo('retracted', '--format', 'preference', '--files', 'jsonl', '--validation', '0')
   )
-  assert.equal(written['train'], 4)
+  assert.equal(written['train'], 3)
   const text = done(await exportTo('left', '--format', 'text', '--validation', '0'))
-  assert.equal(text.rows['train'], 399)
+  assert.equal(text.rows['train'], 398)
   const card = readFileSync(join(folder, 'left/README.md'), 'utf8')
   assert.match(card, /1 rows were retracted after the version/)
+  // The first answer had its place by it: every prefix of the files holds the floor.
+  assert.match(card, /1 rows more are not here: they had their places/)
   // What the files hold, beside what the version was made with.
   const ratios = Object.fromEntries(
     Array.from(card.matchAll(/^\| ([a-z -]+) \| ([\d.]+) \|$/gm), ([, what, number]) => [what, number])
   )
   const { rows: inFiles, 'human-authored rows': people, 'real share': share } = ratios
   assert.deepEqual([inFiles, people, share], ['400', '200', '0.500'])
-  assert.equal(ratios['rows of the files'], '399')
+  assert.equal(ratios['rows of the files'], '398')
   assert.equal(ratios['human-authored rows of the files'], '199')
-  assert.equal(ratios['real share of the files'], '0.499')
+  assert.equal(ratios['real share of the files'], '0.500')
+  let [human, all] = [0, 0]
+  for (const line of readFileSync(join(folder, 'left/train-00000-of-00001.jsonl'), 'utf8')
+    .trim()
+    .split('\n')) {
+    all++
+    if (line.includes('by a person')) human++
+    assert.ok(human >= 0.5 * all, `${human} of ${all}`)
+  }
 })
 
 test('for people it says what it did and what it left out; a folder with something else is refused', async () => {
@@ -199,9 +209,12 @@ test('for people it says what it did and what it left out; a folder with somethi
     assert.equal(again.code, 0, again.stderr)
     assert.match(
       again.stdout,
-      /^d@1 is exported to \S+ as alpaca: 200 rows, 0 of them for validation, in 2 files\n$/
+      /^d@1 is exported to \S+ as alpaca: 199 rows, 0 of them for validation, in 2 files\n$/
     )
-    assert.match(again.stderr, /199 rows were left out: document[^]*1 rows were left out: retracted/)
+    assert.match(
+      again.stderr,
+      /199 rows were left out: document[^]*1 rows were left out: retracted\n1 rows were left out: they had/
+    )
   }
   const held = hashes('people')
   const other = await everseed(['export', 'd@1', '--out', out, '--format', 'text'])

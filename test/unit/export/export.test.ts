@@ -9,6 +9,7 @@ import { parse } from 'yaml'
 import {
   type Exported,
   type ExportOptions,
+  type Gone,
   type ReadRows,
   writeExport
 } from '../../../infra/export/export.ts'
@@ -51,9 +52,9 @@ function versionOf(list: readonly Sample[], mix = {}): Version {
   }
 }
 const readerOf =
-  (list: readonly Sample[], retracted: (sample: Sample) => boolean = () => false): ReadRows =>
+  (list: readonly Sample[], gone: (sample: Sample) => Gone | undefined = () => undefined): ReadRows =>
   async onRow => {
-    for (const one of list) onRow(one, retracted(one))
+    for (const one of list) onRow(one, gone(one))
   }
 
 type Run = { folder: string; done: Exported; read(name: string): string }
@@ -137,7 +138,7 @@ describe('an export', () => {
     const slowly: ReadRows = async onRow => {
       for (const [index, one] of rows.entries()) {
         if (index % 7 === 0) await new Promise(resolve => setImmediate(resolve))
-        onRow(structuredClone(one), false)
+        onRow(structuredClone(one))
       }
     }
     const second = await run(rows, { shard: { rows: 150, bytes: 1e9 } }, { read: slowly })
@@ -183,7 +184,7 @@ describe('an export', () => {
     await assert.rejects(run(rows, {}, { version, read: readerOf(other) }), { code: 'VERSION_BROKEN' })
     const more = [...rows, humanSample('more', 'text')]
     await assert.rejects(run(rows, {}, { version, read: readerOf(more) }), { code: 'VERSION_BROKEN' })
-    const fewer = readerOf(rows.slice(1), one => rows.indexOf(one) > 590)
+    const fewer = readerOf(rows.slice(1), one => (rows.indexOf(one) > 590 ? 'retracted' : undefined))
     await assert.rejects(run(rows, {}, { version, read: fewer }), { code: 'VERSION_BROKEN' })
     let passes = 0
     const changing: ReadRows = async onRow => readerOf(passes++ === 0 ? rows : rows.slice(1))(onRow)
@@ -193,15 +194,16 @@ describe('an export', () => {
     })
   })
 
-  test('rows that were retracted since are not there, and the card says how many', async () => {
-    const { done, read } = await run(
-      rows,
-      {},
-      { version: versionOf(rows), read: readerOf(rows, one => rows.indexOf(one) >= 590) }
-    )
-    assert.equal(done.retracted, 10)
+  test('rows that were retracted since are not there, nor what had its place by them, and the card says how many', async () => {
+    const goneOf = (one: Sample): Gone | undefined => {
+      const index = rows.indexOf(one)
+      return index >= 590 ? 'retracted' : index >= 585 ? 'displaced' : undefined
+    }
+    const { done, read } = await run(rows, {}, { version: versionOf(rows), read: readerOf(rows, goneOf) })
+    assert.deepEqual([done.retracted, done.displaced], [10, 5])
     assert.match(read('README.md'), /10 rows were retracted after the version was closed/)
-    assert.equal(done.rows['train']! + done.rows['validation']!, 590)
+    assert.match(read('README.md'), /5 rows more are not here: they had their places/)
+    assert.equal(done.rows['train']! + done.rows['validation']!, 585)
   })
 })
 

@@ -259,6 +259,20 @@ describe('admit', () => {
         assert.equal(last.get(idOf(made)), first.get(idOf(one)), made.messages[0]!.content)
     for (const one of ofAnswers) assert.equal(last.get(idOf(one)), 'SEED', 'answers are made of seed text')
     for (const one of [between, ofNone, ofBoth]) assert.equal(last.get(idOf(one)), 'NONE')
+
+    const long = (of: number): string =>
+      Array.from({ length: 60 }, (_, word) => `word${of}x${word}`).join(' ')
+    const number = [...Array(50).keys()].find(of => splitOf(long(of), make.dataset('d')) === 'SEED')!
+    const [text, like, alike] = ['', ' and more', ' and more of it'].map(more => `${long(number)}${more}`)
+    // Words of held-out text are in it, whatever else it is like; what is only like it may be like seed text.
+    const steps = [document(text!), edit(like!, [idOf(held!)]), document(alike!)]
+    for (const one of steps) await publish(one)(tester)
+    await tester.settle()
+    const after = splits()
+    assert.deepEqual(
+      steps.map(one => after.get(idOf(one))),
+      ['SEED', 'NONE', 'SEED']
+    )
   })
 
   test('a text whose metadata say that a model wrote it is not taken in as a person’s', async () => {

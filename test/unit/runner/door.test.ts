@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createDoor } from '../../../infra/runner/door.ts'
 import { createTableStore } from '../../../infra/runner/tables.ts'
 import { human, prompts, samplesHuman } from '../../../schemas/topics.ts'
-import type { Document } from '../../../schemas/types.ts'
+import type { Document, Provenance } from '../../../schemas/types.ts'
 import { listed, signed } from '../../helpers/keys.ts'
 import { document, standing } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
@@ -53,6 +53,36 @@ test('what rows are counted by stays short, whoever writes it', () => {
   const sample = make.humanSample('h', 'x', { cell })
   assert.equal(door.entryProblem(samplesHuman, sample), '', 'what is in stays in')
   assert.equal(door.problem(samplesHuman, sample), '')
+})
+
+test('what only the pipeline says, or only of a model, is no document’s; nor are roles nobody knows', () => {
+  const door = createDoor({ ...createTableStore(standing), refresh: async () => {} }, 0, 4)
+  const said = (fields: Partial<Provenance>): string =>
+    door.entryProblem(
+      human,
+      document('x', { provenance: make.humanProvenance({ split: null, recipe: '', ...fields }) })
+    )
+  assert.equal(said({}), '')
+  for (const fields of [
+    { prompt_id: 'p' },
+    { sample_index: 0 },
+    { output_terms: 'allowed' },
+    { temperature: 0.7 },
+    { seed: 1 },
+    { max_tokens: 5 },
+    { repairs: ['r'] },
+    { quoted_ids: ['q'] },
+    { attempt: 2 },
+    { recipe: 'f' }
+  ])
+    assert.equal(said(fields), `provenance: ${Object.keys(fields)[0]} is said of answers alone: leave it out`)
+  assert.equal(said({ origin: 'UNKNOWN', temperature: 0.7 }), '', 'whoever found it may know')
+  const messages = [make.message('user', 'x'), make.message('wizard', 'y')]
+  assert.equal(
+    door.entryProblem(human, document('x', { messages })),
+    'role_unknown: messages.1 has role wizard, which is none of system, user, assistant, tool, document'
+  )
+  assert.match(door.entryProblem(prompts, make.prompt('p', { messages })), /^role_unknown/)
 })
 
 test('a strange key is looked for once a second, however many documents are signed with it', async () => {
