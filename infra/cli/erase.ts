@@ -13,7 +13,8 @@ import { allTopics } from '../processors.ts'
 import { type Plan, planRetraction, warn } from '../retract.ts'
 import { commandLog, resolveConfig, runningUp, withDeployment } from './context.ts'
 import { note, print, printJson } from './output.ts'
-import { few, idsIn, showBroken, standingWords } from './retract.ts'
+import { idOf, idsIn } from './ids.ts'
+import { few, showBroken, standingWords } from './retract.ts'
 import { takingTurns } from './turns.ts'
 import { interruptedExit, interruption } from './up.ts'
 import { reading } from './versions.ts'
@@ -136,7 +137,8 @@ async function run(
 }
 
 export async function erase(dataset: string, given: readonly string[], options: Options): Promise<void> {
-  const ids = [...given, ...(options.file === undefined ? [] : await idsIn(options.file))]
+  const listed = options.file === undefined ? [] : await idsIn(options.file)
+  const ids = [...given, ...listed].map(id => idOf(id, dataset))
   if (ids.length === 0)
     throw new EverseedError('CONFIG_INVALID', 'no texts are named: give their ids, or --file with one a line')
   if (options.reason.trim() === '')

@@ -13,6 +13,7 @@ import {
 } from '../clickhouse/lineage.ts'
 import { type Branch, type Lineage, lineageOf, withBases } from '../lineage.ts'
 import { countOf } from './context.ts'
+import { idOf } from './ids.ts'
 import { note, print, printJson, shown, table } from './output.ts'
 import { withWarehouse } from './sql.ts'
 
@@ -204,7 +205,7 @@ export async function lineage(id: string | undefined, options: Options): Promise
   if ([id, model, run].filter(one => one !== undefined).length !== 1)
     throw new EverseedError('CONFIG_INVALID', 'give one of these: the id of a text, --model or --run')
   await withWarehouse(async ask => {
-    if (id !== undefined) return await ofText(ask, id, options)
+    if (id !== undefined) return await ofText(ask, idOf(id), options)
     await ofMaker(ask, model === undefined ? { run: run! } : { model }, options)
   })
 }

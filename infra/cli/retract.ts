@@ -5,7 +5,8 @@ import type { Ask } from '../clickhouse/lineage.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { type Plan, planRetraction, retract as write, type Standing } from '../retract.ts'
-import { linesOf, resolveConfig, withDeployment } from './context.ts'
+import { resolveConfig, withDeployment } from './context.ts'
+import { idOf, idsIn } from './ids.ts'
 import { note, print, printJson, shown } from './output.ts'
 import { withWarehouse } from './sql.ts'
 import { reading } from './versions.ts'
@@ -19,18 +20,6 @@ type Options = {
   readonly yes?: boolean
   readonly dryRun?: boolean
   readonly json?: boolean
-}
-
-/** Ids of a file: a line each; empty lines and those that begin with # are none. */
-export async function idsIn(path: string): Promise<string[]> {
-  const ids: string[] = []
-  for await (const { number, text, problem } of linesOf(path)) {
-    if (problem !== undefined)
-      throw new EverseedError('FILE_UNREADABLE', `${path}, line ${number}: ${problem}`)
-    const id = text.trim()
-    if (id !== '' && !id.startsWith('#')) ids.push(id)
-  }
-  return ids
 }
 
 export const few = (names: readonly string[], most = 10): string =>
@@ -94,7 +83,8 @@ async function run(
 }
 
 export async function retract(dataset: string, given: readonly string[], options: Options): Promise<void> {
-  const ids = [...given, ...(options.file === undefined ? [] : await idsIn(options.file))]
+  const listed = options.file === undefined ? [] : await idsIn(options.file)
+  const ids = [...given, ...listed].map(id => idOf(id, dataset))
   if (ids.length === 0)
     throw new EverseedError('CONFIG_INVALID', 'no texts are named: give their ids, or --file with one a line')
   if (options.reason.trim() === '')

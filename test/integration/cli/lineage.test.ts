@@ -199,6 +199,10 @@ nothing was written; --yes retracts them
     /dataset d has no text h77: nothing was written.*--unseen.*\[UNKNOWN_NAME\]/
   )
   assert.equal((await retractionsOf(deployment, 'd')).size, 0)
+  // A text may be named as training has it as key.
+  assert.match(await told('retract', 'd', 'd/h1', '--reason', 'x'), /^1 texts of d: 1 named/)
+  assert.match(await told('lineage', 'd/h1/2'), /^h1  HUMAN_AUTHORED/)
+  await refused(['retract', 'd', 'e/h1', '--reason', 'x'], 2, /e\/h1 is a text of dataset e, not of d/)
 
   const done = parsed<Plan & { written: boolean }>(await everseed(...withdrawn, '--yes', '--json'))
   assert.ok(done.written)

@@ -265,14 +265,25 @@ describe('admit', () => {
     const number = [...Array(50).keys()].find(of => splitOf(long(of), make.dataset('d')) === 'SEED')!
     const [text, like, alike] = ['', ' and more', ' and more of it'].map(more => `${long(number)}${more}`)
     // Words of held-out text are in it, whatever else it is like; what is only like it may be like seed text.
-    const steps = [document(text!), edit(like!, [idOf(held!)]), document(alike!)]
+    const useless = edit(long(51), [idOf(between)])
+    const likeIt = document(`${long(51)} and more`)
+    const steps = [document(text!), edit(like!, [idOf(held!)]), document(alike!), useless, likeIt]
     for (const one of steps) await publish(one)(tester)
     await tester.settle()
     const after = splits()
     assert.deepEqual(
       steps.map(one => after.get(idOf(one))),
-      ['SEED', 'NONE', 'SEED']
+      ['SEED', 'NONE', 'SEED', 'NONE', 'NONE']
     )
+  })
+
+  test('what no document may say is refused where it comes in', async () => {
+    const tester = await opened(admit)
+    await publish(document('x', { messages: [make.message('wizard', 'y')] }))(tester)
+    await publish(document('an answer', { provenance: make.humanProvenance({ prompt_id: 'p' }) }))(tester)
+    await publish(document('labelled', { cell: make.cell({ topic: 't'.repeat(201) }) }))(tester)
+    await tester.settle()
+    assert.deepEqual(reasons(tester), ['role_unknown', 'provenance', 'label_too_long'])
   })
 
   test('a text whose metadata say that a model wrote it is not taken in as a person’s', async () => {

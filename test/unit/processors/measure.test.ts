@@ -154,6 +154,14 @@ describe('windows', () => {
         ...referenceKeys.map(key => [key, null])
       ]
     )
+    const named = stat.metrics.filter(({ model }) => model !== '').map(({ name, model }) => [name, model])
+    const embedding = 'all-minilm-l6-v2-words-64-1'
+    assert.deepEqual(named, [
+      ['feature_cosine', 'hashed-256-1'],
+      ['embedding_cosine', embedding],
+      ['embedding_vendi_q2', embedding],
+      ['embedding_frechet', embedding]
+    ])
     assert.deepEqual(
       { ...stat, metrics: [] },
       {
