@@ -88,7 +88,7 @@ const fields = z.strictObject({
         .refine(split => split.seed + split.reference + split.audit === 100, 'the three shares sum to 100')
         .prefault({})
         .describe(
-          'Percent of human documents for generators, metrics and calibration; fixed with the dataset'
+          'Percent of human documents for generators, metrics and calibration; fixed with the first dataset, for all of a deployment'
         ),
       signing: z
         .boolean()

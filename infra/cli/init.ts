@@ -9,12 +9,12 @@ import { print } from './output.ts'
 /** The recipe `init` writes: everything that is not commented out is needed, the rest shows defaults. */
 export const exampleRecipe = `# yaml-language-server: $schema=./recipe.schema.json
 # What a run is made of. Every field is explained in recipe.schema.json; editors complete it.
-dataset: letters                # samples go here; human data, floor and split are fixed with it
+dataset: letters                # samples go here; human data and floor are fixed with it
 run: letters-1                  # a campaign; a changed recipe needs a new name
 
 human:
   floor: 0.5                    # smallest real share of every prefix of the training stream
-  split: { seed: 60, reference: 30, audit: 10 }   # percent: generators / metrics / calibration
+  split: { seed: 60, reference: 30, audit: 10 }   # percent: generators / metrics / calibration; the same in every dataset
   # signing: true               # only text that a listed key signed is human (everseed keys)
 
 mix:                            # fixed with the dataset
