@@ -215,14 +215,17 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
 
 /**
  * What a decoding comes to; undefined for a record that nobody can ever read. What comes at once is not waited for. A schema the
- * registry does not know is an error: it may lag, and what was passed over would be missing for good.
+ * registry does not know is an error: it may lag, and what was passed over would be missing for good. In what anybody may write
+ * it is garbage as well.
+ * @param isOpen whether anybody may write there
  * @throws DecodeError unknown_schema
  */
 export function ifReadable<Value>(
-  decode: () => Value | Promise<Value>
+  decode: () => Value | Promise<Value>,
+  isOpen = false
 ): Value | undefined | Promise<Value | undefined> {
   const unread = (error: unknown): undefined => {
-    if (!(error instanceof DecodeError) || error.reason === 'unknown_schema') throw error
+    if (!(error instanceof DecodeError) || (error.reason === 'unknown_schema' && !isOpen)) throw error
   }
   try {
     const value = decode()

@@ -2,40 +2,68 @@
 import { EverseedError } from '../schemas/errors.ts'
 import { contentHash } from '../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic } from '../schemas/topics.ts'
-import type { Document, Provenance } from '../schemas/types.ts'
+import type { Document, Provenance, Split } from '../schemas/types.ts'
 import { ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { readRanges } from './kafka/reader.ts'
 
 /** What a record is known by. */
-type Named = { readonly id: string; readonly dataset: string; readonly messages: Document['messages'] }
+type Named = {
+  readonly id: string
+  readonly dataset: string
+  readonly messages: Document['messages']
+  readonly provenance: Pick<Provenance, 'split'>
+}
+
+/** Texts of a dataset. */
+export type Texts = {
+  /** As they were published, by their content, and of verified answers. */
+  readonly ids: ReadonlySet<string>
+  /** Human texts that are set aside from generators, by the same ids, and the split they are in. */
+  readonly aside: ReadonlyMap<string, Split>
+}
 
 /** The texts of a dataset others may derive from. */
 export type Parents = {
-  /** @throws EverseedError PROVENANCE_INVALID for a parent that is neither published nor verified */
-  check(provenance: Pick<Provenance, 'parent_ids'>): Promise<void>
+  /**
+   * @param ofSeed whether no parent may be a text that is set aside
+   * @throws EverseedError PROVENANCE_INVALID for a parent that is neither published nor verified, or is set aside
+   */
+  check(provenance: Pick<Provenance, 'parent_ids'>, ofSeed?: boolean): Promise<void>
   /** A text that is being published: what follows may derive from it. */
   add(value: Pick<Named, 'id' | 'messages'>): void
 }
 
-/** Ids of all texts of a dataset: as they were published, by their content, and of verified answers. */
-async function textsOf(deployment: Deployment, dataset: string): Promise<Set<string>> {
+/** All texts of a dataset. */
+async function textsOf(deployment: Deployment, dataset: string): Promise<Texts> {
   const { kafka, config, admin, codec } = deployment
   const ids = new Set<string>()
+  const aside = new Map<string, Split>()
+  const named: [name: string, content: string][] = []
   const topics: readonly Topic[] = [human, samplesHuman, samplesVerified]
   // What was committed a moment ago is seen.
   await admin.settled(topics.map(({ name }) => name))
   for (const topic of topics) {
     await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
       for (const { value } of records) {
-        const one = (await ifReadable(() => codec.decode(topic, value))) as Named | undefined
+        const one = (await ifReadable(() => codec.decode(topic, value), true)) as Named | undefined
         if (one?.dataset !== dataset) continue
         ids.add(one.id)
-        if (topic === human) ids.add(contentHash(one.messages))
+        if (topic === human) {
+          const content = contentHash(one.messages)
+          ids.add(content)
+          if (one.id !== content) named.push([one.id, content])
+        }
+        const { split } = one.provenance
+        if (topic === samplesHuman && split !== null && split !== 'SEED') aside.set(one.id, split)
       }
     })
   }
-  return ids
+  for (const [name, content] of named) {
+    const split = aside.get(content)
+    if (split) aside.set(name, split)
+  }
+  return { ids, aside }
 }
 
 /**
@@ -45,16 +73,22 @@ async function textsOf(deployment: Deployment, dataset: string): Promise<Set<str
 export function createParents(
   deployment: Deployment,
   dataset: string,
-  read: (deployment: Deployment, dataset: string) => Promise<Set<string>> = textsOf
+  read: (deployment: Deployment, dataset: string) => Promise<Texts> = textsOf
 ): Parents {
-  let known: Promise<Set<string>> | undefined
+  let known: Promise<Texts> | undefined
   const added = new Set<string>()
   return {
-    async check({ parent_ids }) {
+    async check({ parent_ids }, ofSeed = false) {
       const unseen = parent_ids.filter(parent => !added.has(parent))
       if (unseen.length === 0) return
-      const ids = await (known ??= read(deployment, dataset))
+      const { ids, aside } = await (known ??= read(deployment, dataset))
       const missing = unseen.find(parent => !ids.has(parent))
+      const held = ofSeed ? unseen.find(parent => aside.has(parent)) : undefined
+      if (held !== undefined)
+        throw new EverseedError(
+          'PROVENANCE_INVALID',
+          `parent ${held} is set aside (split ${aside.get(held)}): what models are asked is made of seed text alone`
+        )
       if (missing === undefined) return
       throw new EverseedError(
         'PROVENANCE_INVALID',

@@ -196,7 +196,7 @@ async function publishLines(
           if (content !== undefined && claimOf(value) !== (held.claims.get(id) ?? usual)) report.otherwise++
           continue
         }
-        await parents.check(value.provenance)
+        await parents.check(value.provenance, topic === prompts)
         const encoded = encodeChecked(deployment.codec, topic, value)
         const record = { topic: topic.name, partition: slotFor(id), key: keyOf(value), value: encoded }
         const size = recordBytes(record)

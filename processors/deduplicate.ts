@@ -57,12 +57,16 @@ export function sampleOf(generation: Generation): Sample {
 
 export const deduplicate = defineProcessor({
   name: 'deduplicate',
-  doc: 'drops answers that repeat anything accepted before or anything human',
+  doc: 'drops answers that repeat anything accepted before or anything human, or are made of held-out text',
   inputs: { generations, rejected: samplesRejected, human: samplesHuman },
   outputs: { novel: candidates, rejected: samplesRejected },
-  drops: ['exact_duplicate', 'provider_error'],
-  /** Folded text hash, per dataset and, for runs that ask for it, per run. */
-  state: { texts: memory<Seen>() },
+  drops: ['exact_duplicate', 'provider_error', 'held_out'],
+  state: {
+    /** Folded text hash, per dataset and, for runs that ask for it, per run. */
+    texts: memory<Seen>(),
+    /** By dataset and id: human texts that are set aside from generators. */
+    aside: memory<true>()
+  },
   settles: ({ input }) => (input === 'generations' ? 1 : 0),
   create: ({ state, tables, now, out, emit, drop }) => {
     const datasetKey = (dataset: string, hash: string): string => `${dataset}|${hash}`
@@ -100,6 +104,15 @@ export const deduplicate = defineProcessor({
         return drop(
           'provider_error',
           out('rejected', sample.id, rejection(sample, 'generate', 'provider_error', generation.error, null))
+        )
+      }
+      const { parent_ids, quoted_ids } = sample.provenance
+      const held = [...parent_ids, ...quoted_ids].find(id => state.aside.has(`${sample.dataset}/${id}`))
+      if (held !== undefined) {
+        const detail = `made of a human text that is set aside: models are asked about seed text alone`
+        return drop(
+          'held_out',
+          out('rejected', sample.id, rejection(sample, 'held_out', 'held_out', detail, held))
         )
       }
       const text = folded(generation.reply)
@@ -146,7 +159,8 @@ export const deduplicate = defineProcessor({
             if (record.value.processor !== 'deduplicate') forget(record.value.sample)
             return emit()
           case 'human': {
-            const { dataset, messages, id } = record.value
+            const { dataset, messages, id, provenance } = record.value
+            if (provenance.split !== 'SEED') state.aside.stage(`${dataset}/${id}`, true)
             const key = datasetKey(dataset, sha128(folded(answerOf(messages))))
             // Human text wins over a synthetic sample that said it first: later answers hit the human one.
             if (state.texts.get(key)?.prompt !== '')

@@ -27,13 +27,16 @@ import {
   samplesVerified,
   type Topic
 } from '../../schemas/topics.ts'
-import type { Model, Provenance } from '../../schemas/types.ts'
+import type { Model, Provenance, Split } from '../../schemas/types.ts'
 import { document, opened } from '../helpers/play.ts'
 import * as make from '../helpers/records.ts'
 
 /** What stands in the dataset before anything is forged. */
 const original = 'The canal opened in spring.'
-const known = new Set(['canal', contentHash(document(original).messages), 's1'])
+const known = {
+  ids: new Set(['canal', contentHash(document(original).messages), 's1']),
+  aside: new Map<string, Split>()
+}
 const nobody = {} as Deployment
 
 /** What the publisher of a line is told; undefined: it is published. */
@@ -44,7 +47,7 @@ async function told(
   try {
     const text = JSON.stringify(line)
     const { value } = of === 'document' ? documentOf(text, 'd', 'x') : promptOf(text, make.run('r'), 1, 'x')
-    await createParents(nobody, 'd', async () => known).check(value.provenance)
+    await createParents(nobody, 'd', async () => known).check(value.provenance, of === 'prompt')
     return undefined
   } catch (error) {
     assert.ok(error instanceof EverseedError)
@@ -392,7 +395,7 @@ describe('forged provenance', () => {
 
 describe('honest provenance goes through both doors', () => {
   test('of edits, by name, by content and of an answer', async () => {
-    for (const parent of known) {
+    for (const parent of known.ids) {
       assert.equal(await told({ text, origin: 'HUMAN_EDITED', parent_ids: [parent] }, 'document'), undefined)
       assert.equal(await death(admit, human, document(text, { provenance: edited([parent]) })), undefined)
     }
@@ -418,11 +421,22 @@ describe('honest provenance goes through both doors', () => {
   })
 
   test('of an edit of what is published in the same file', async () => {
-    const parents = createParents(nobody, 'd', async () => new Set())
+    const parents = createParents(nobody, 'd', async () => ({ ids: new Set(), aside: new Map() }))
     const { value } = documentOf(JSON.stringify({ id: 'doc', text, origin: 'HUMAN_AUTHORED' }), 'd', 'x')
     await assert.rejects(parents.check({ parent_ids: ['doc'] }), { code: 'PROVENANCE_INVALID' })
     parents.add(value)
     await parents.check({ parent_ids: ['doc', own] })
+  })
+})
+
+test('what models are asked is made of seed text alone', async () => {
+  const texts = { ids: new Set(['kept', 'seen']), aside: new Map<string, Split>([['kept', 'REFERENCE']]) }
+  const parents = createParents(nobody, 'd', async () => texts)
+  await parents.check({ parent_ids: ['seen', 'kept'] })
+  await parents.check({ parent_ids: ['seen'] }, true)
+  await assert.rejects(parents.check({ parent_ids: ['seen', 'kept'] }, true), {
+    code: 'PROVENANCE_INVALID',
+    message: /^parent kept is set aside \(split REFERENCE\)/
   })
 })
 

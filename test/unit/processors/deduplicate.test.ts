@@ -11,7 +11,7 @@ import {
   samplesHuman,
   samplesRejected
 } from '../../../schemas/topics.ts'
-import type { Generation, Rejection, Sample } from '../../../schemas/types.ts'
+import type { Generation, Provenance, Rejection, Sample } from '../../../schemas/types.ts'
 import { assertPoisonIsBuried, feed, opened, sameUnderFaults } from '../../helpers/play.ts'
 import * as make from '../../helpers/records.ts'
 
@@ -44,6 +44,40 @@ async function judged(...replies: readonly Generation[]): Promise<Tester> {
 }
 
 describe('deduplicate', () => {
+  test('an answer that is made of held-out text is turned down, of seed text it is not', async () => {
+    const tester = await opened(deduplicate)
+    for (const split of ['SEED', 'REFERENCE', 'AUDIT', 'NONE'] as const) {
+      const value = make.humanSample(split, `text of ${split}`, {
+        provenance: make.humanProvenance({ split })
+      })
+      tester.feed(samplesHuman, split, value)
+    }
+    await tester.settle()
+    const of = (id: string, fields: Partial<Provenance>): Generation =>
+      make.generation(id, `answer ${id}`, { provenance: make.provenance({ prompt_id: id, ...fields }) })
+    const replies = [
+      of('a', { parent_ids: ['SEED'] }),
+      of('b', { parent_ids: ['SEED', 'REFERENCE'] }),
+      of('c', { quoted_ids: ['AUDIT'] }),
+      of('d', { parent_ids: ['NONE'] }),
+      of('e', { parent_ids: ['elsewhere'] })
+    ]
+    for (const one of replies) tester.feed(generations, one.id, one)
+    await tester.settle()
+    assert.deepEqual(
+      novel(tester).map(({ id }) => id),
+      ['a', 'e']
+    )
+    assert.deepEqual(
+      refused(tester).map(({ id, reason, hit }) => [id, reason, hit]),
+      [
+        ['b', 'held_out', 'REFERENCE'],
+        ['c', 'held_out', 'AUDIT'],
+        ['d', 'held_out', 'NONE']
+      ]
+    )
+  })
+
   test('the same text is turned down, case, width and white space folded', async () => {
     const tester = await judged(
       reply('a', 'It rained.'),
