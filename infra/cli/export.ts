@@ -23,6 +23,9 @@ type Options = {
   json?: boolean
 }
 
+/** What a validation split alone may take from a share, which is no news. */
+const sampling = 0.02
+
 /** @throws EverseedError CONFIG_INVALID */
 function shareOf(text: string): number {
   const share = text !== '' && /^0?(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN
@@ -52,7 +55,7 @@ export async function exportTo(name: string, options: Options): Promise<void> {
       bar.stop()
     }
   })
-  const { rows, leftOut, retracted, displaced, files: written } = done
+  const { rows, leftOut, retracted, displaced, share, smallest, floor, files: written } = done
   if (json) {
     return printJson({
       name: done.name,
@@ -62,6 +65,8 @@ export async function exportTo(name: string, options: Options): Promise<void> {
       left_out: leftOut,
       retracted,
       displaced,
+      real_share: share,
+      smallest_prefix_share: smallest,
       files: written
     })
   }
@@ -71,6 +76,10 @@ export async function exportTo(name: string, options: Options): Promise<void> {
   )
   for (const [reason, left] of Object.entries(leftOut))
     note(`${left} rows were left out: ${reason}; README.md there says what that means`)
+  if (share < floor - sampling)
+    note(
+      `the training files hold a real share of ${share.toFixed(3)}, below the floor of ${floor}: rows for validation and those the format cannot hold are missing there; --validation 0 and a format that holds documents (text, messages) keep the promise`
+    )
   if (retracted > 0) note(`${retracted} rows were left out: retracted`)
   if (displaced > 0)
     note(

@@ -23,6 +23,10 @@ export type Facts = {
   readonly retracted: number
   /** Rows that had their places in the mix by human rows among these. */
   readonly displaced: number
+  /** Real share of the training files; 1 for none. */
+  readonly share: number
+  /** The same of their smallest prefix. */
+  readonly smallest: number
   readonly rows: Readonly<Record<string, number>>
   /** Rows of the files that people wrote, and nobody else. */
   readonly human: number
@@ -173,7 +177,7 @@ function limits({ manifest, retracted, displaced, repeated, unlicensed, split, m
 
 /** The card of an export: the same facts give the same text. */
 export function cardOf(facts: Facts): string {
-  const { version, floor, format, manifest, rows, human, retracted, leftOut } = facts
+  const { version, floor, smallest, format, manifest, rows, human, retracted, leftOut } = facts
   const { split, validation, models, windows, files } = facts
   const name = nameOf(version)
   const { shares } = manifest
@@ -216,6 +220,7 @@ export function cardOf(facts: Facts): string {
         ['rows of the files', written],
         ['human-authored rows of the files', human],
         ['real share of the files', (human / written).toFixed(3)],
+        ['real share of the lowest prefix of the training files', smallest.toFixed(3)],
         ['rows', manifest.rows],
         ['human-authored rows', manifest.human],
         ['real share', manifest.real_share?.toFixed(3) ?? '-'],

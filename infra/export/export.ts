@@ -32,7 +32,10 @@ export type ExportOptions = {
 }
 
 /** What an export came to. */
-export type Exported = Pick<Facts, 'rows' | 'leftOut' | 'retracted' | 'displaced' | 'files'> & {
+export type Exported = Pick<
+  Facts,
+  'rows' | 'leftOut' | 'retracted' | 'displaced' | 'share' | 'smallest' | 'floor' | 'files'
+> & {
   readonly name: string
   readonly format: FormatName
 }
@@ -50,6 +53,8 @@ export type ReadRows = (onRow: (sample: Sample, gone?: Gone) => void) => Promise
 export type Around = {
   readonly version: Version
   readonly floor: number
+  /** Whether the floor counts a row. */
+  readonly isReal: (sample: Sample) => boolean
   readonly windows: readonly DiversityStat[]
   readonly pairs: Pairs | undefined
 }
@@ -87,7 +92,7 @@ export async function writeExport(
   around: Around,
   { format, files: kinds, validation, shard }: ExportOptions
 ): Promise<Exported> {
-  const { version, floor, windows, pairs } = around
+  const { version, floor, isReal, windows, pairs } = around
   const seen = await look(read, version)
   const manifest = manifestOf(version)
   const split = seen.families.split(validation)
@@ -96,6 +101,8 @@ export async function writeExport(
   const rows = { train: 0, validation: 0 }
   let human = 0
   let displaced = 0
+  let real = 0
+  let smallest = 1
   const { subsample } = manifest
   const isSampled = (sample: Sample): boolean =>
     subsample === null || isInSubsample(nameOf(version), subsample.threshold, sample)
@@ -113,6 +120,10 @@ export async function writeExport(
       return
     }
     rows[validates ? 'validation' : 'train']++
+    if (!validates) {
+      if (isReal(sample)) real++
+      smallest = Math.min(smallest, real / rows.train)
+    }
     if (sample.provenance.origin === 'HUMAN_AUTHORED') human++
     ;(validates ? held : train)!.add(row)
   })
@@ -141,6 +152,8 @@ export async function writeExport(
     manifest,
     retracted: manifest.rows - seen.rows() - displaced,
     displaced,
+    share: rows.train === 0 ? 1 : real / rows.train,
+    smallest,
     rows,
     human,
     leftOut,
@@ -153,7 +166,7 @@ export async function writeExport(
   }
   writeFileSync(join(folder.draft, 'README.md'), cardOf(facts))
   writeFileSync(join(folder.draft, 'croissant.json'), croissantOf(facts))
-  const { retracted } = facts
+  const { retracted, share } = facts
   const name = nameOf(version)
   folder.publish([...files.map(file => file.name), 'README.md', 'croissant.json'], {
     export: { name, digest: version.digest, format, files: kinds, validation },
@@ -165,7 +178,7 @@ export async function writeExport(
     families: { count: split.families, largest: split.largest, kept_in_training: split.kept },
     files
   })
-  return { name, format, rows, leftOut, retracted, displaced, files }
+  return { name, format, floor, share, smallest, rows, leftOut, retracted, displaced, files }
 }
 
 /**
@@ -221,7 +234,7 @@ export async function exportVersion(
     return await writeExport(
       read,
       folder,
-      { version, floor: enforcedFloor(dataset), windows, pairs },
+      { version, floor: enforcedFloor(dataset), isReal: countsAsReal(dataset), windows, pairs },
       options
     )
   } finally {

@@ -176,7 +176,9 @@ test('what was retracted since is left out, rows and answers of pairs, and the c
     await exportTo('retracted', '--format', 'preference', '--files', 'jsonl', '--validation', '0')
   )
   assert.equal(written['train'], 3)
-  const text = done(await exportTo('left', '--format', 'text', '--validation', '0'))
+  const left = await exportTo('left', '--format', 'text', '--validation', '0')
+  assert.doesNotMatch(left.stderr, /below the floor/)
+  const text = done(left)
   assert.equal(text.rows['train'], 398)
   const card = readFileSync(join(folder, 'left/README.md'), 'utf8')
   assert.match(card, /1 rows were retracted after the version/)
@@ -211,6 +213,7 @@ test('for people it says what it did and what it left out; a folder with somethi
       again.stdout,
       /^d@1 is exported to \S+ as alpaca: 199 rows, 0 of them for validation, in 2 files\n$/
     )
+    assert.match(again.stderr, /training files hold a real share of 0\.000, below the floor of 0\.5/)
     assert.match(
       again.stderr,
       /199 rows were left out: document[^]*1 rows were left out: retracted\n1 rows were left out: they had/

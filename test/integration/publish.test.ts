@@ -12,14 +12,18 @@ import {
   findDataset,
   listRuns,
   publishHuman,
-  type Line
+  publishPrompts,
+  type Line,
+  type Rejected
 } from '../../infra/publish.ts'
 import { changeRun } from '../../infra/runs.ts'
 import { type Recipe, recipeSchema } from '../../processors/recipe.ts'
 import { EverseedError } from '../../schemas/errors.ts'
-import { datasets, human, prompts, runs } from '../../schemas/topics.ts'
-import type { Run } from '../../schemas/types.ts'
+import { contentHash } from '../../schemas/identity.ts'
+import { datasets, human, prompts, runs, samplesHuman } from '../../schemas/topics.ts'
+import type { Run, Sample, Split } from '../../schemas/types.ts'
 import { connectFor, readAll, write } from '../helpers/deployment.ts'
+import { document } from '../helpers/play.ts'
 import * as make from '../helpers/records.ts'
 
 const recipe = (run: string): Recipe =>
@@ -68,6 +72,34 @@ test('a run that ended while somebody was closing it stays ended', async t => {
   assert.equal(looks, 2, 'it was overtaken and looked again')
   const history = (await readAll(deployment, runs)).map(({ decoded }) => decoded.state)
   assert.deepEqual(history, ['open', 'draining', 'ended'], 'what compaction keeps is the last')
+})
+
+test('a prompt that is made of held-out text is refused, by its id and by its name', async t => {
+  const { deployment, run } = await withRun(t)
+  const taken = (id: string, split: Split): Sample =>
+    make.humanSample(id, id, { provenance: make.humanProvenance({ split }) })
+  const [seed, held] = ['of the seed', 'held out'].map(words => contentHash(document(words).messages))
+  await write(deployment, human, [
+    { key: 'd/s', value: document('of the seed', { id: 's' }), partition: run.slot },
+    { key: 'd/h', value: document('held out', { id: 'h' }), partition: run.slot }
+  ])
+  await write(deployment, samplesHuman, [
+    { key: `d/${seed}`, value: taken(seed!, 'SEED'), partition: run.slot },
+    { key: `d/${held}`, value: taken(held!, 'AUDIT'), partition: run.slot }
+  ])
+  async function* asked(): AsyncIterable<Line> {
+    for (const [index, parent] of ['s', seed, 'h', held].entries())
+      yield {
+        number: index + 1,
+        text: JSON.stringify({ prompt: `Edit ${index}.`, origin: 'HUMAN_EDITED', parent_ids: [parent] })
+      }
+  }
+  const rejected: string[] = []
+  const on = { rejected: ({ error }: Rejected): void => void rejected.push(error) }
+  const report = await publishPrompts(deployment, run, recipe('r'), asked(), 'test', on)
+  assert.deepEqual([report.published, report.rejected], [2, 2])
+  for (const [index, name] of ['h', held].entries())
+    assert.match(rejected[index]!, new RegExp(`^parent ${name} is set aside \\(split AUDIT\\)`))
 })
 
 test('a late word about a run with an older revision is not heard', async t => {

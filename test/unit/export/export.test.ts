@@ -57,6 +57,8 @@ const readerOf =
     for (const one of list) onRow(one, gone(one))
   }
 
+const isReal = (one: Sample): boolean => one.provenance.origin === 'HUMAN_AUTHORED'
+
 type Run = { folder: string; done: Exported; read(name: string): string }
 async function run(
   list: readonly Sample[] = rows,
@@ -74,7 +76,12 @@ async function run(
   const folder = mkdtempSync(join(base, 'out-'))
   const open = openFolder(folder, { name: 'd@3', digest: version.digest, ...named })
   try {
-    const done = await writeExport(read, open, { version, floor: 0.5, windows, pairs: undefined }, wanted)
+    const done = await writeExport(
+      read,
+      open,
+      { version, floor: 0.5, isReal, windows, pairs: undefined },
+      wanted
+    )
     return { folder, done, read: name => readFileSync(join(folder, name), 'utf8') }
   } finally {
     open.discard()
@@ -192,6 +199,22 @@ describe('an export', () => {
       code: 'VERSION_BROKEN',
       message: /changed while it was exported/
     })
+  })
+
+  test('says what the training files hold in their smallest prefix', async () => {
+    const { done, read } = await run(rows, { validation: 0.3, files: ['jsonl'] })
+    let [human, all, smallest] = [0, 0, 1]
+    for (const line of read('train-00000-of-00001.jsonl').trim().split('\n')) {
+      all++
+      if ((JSON.parse(line) as { metadata: { origin: string } }).metadata.origin === 'HUMAN_AUTHORED') human++
+      smallest = Math.min(smallest, human / all)
+    }
+    assert.equal(done.smallest, smallest)
+    assert.equal(done.share, human / all)
+    assert.ok(smallest < 1)
+    assert.ok(
+      read('README.md').includes(`the lowest prefix of the training files | ${smallest.toFixed(3)} |`)
+    )
   })
 
   test('rows that were retracted since are not there, nor what had its place by them, and the card says how many', async () => {
