@@ -287,8 +287,9 @@ export async function launch(script, args) {
       PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
     }
   })
-  // A terminal sends its interrupts to the whole group, so the child has got it already.
-  process.on('SIGINT', () => {})
+  // A terminal sends its interrupts to the whole group, whoever knows this process alone to it: who hears of one interrupt twice
+  // at once takes it for one.
+  process.on('SIGINT', () => child.kill('SIGINT'))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
   child.on('error', error => fail(error.message))

@@ -182,7 +182,13 @@ export async function startUp(options: {
     try {
       // The command that would do it needs what is started here.
       await tidyUp(deployment, log)
-      await deployment.prepare(allTopics)
+      await deployment.prepare(allTopics).catch((error: unknown) => {
+        const { code, message } = error as EverseedError
+        if (code !== 'TOPIC_MISMATCH') throw error
+        if (processors.length > 0)
+          throw new EverseedError(code, `${message}; everseed up --only none starts the parts alone for that`)
+        progress(`${message}; the parts run all the same, so that it can be done`)
+      })
       await warmCoordinators(deployment)
     } finally {
       await deployment.close()

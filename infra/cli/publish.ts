@@ -155,7 +155,9 @@ export async function human(path: string, options: HumanOptions): Promise<void> 
   if ((options.recipe === undefined) === (name === undefined)) {
     throw new EverseedError(
       'CONFIG_INVALID',
-      'say where the documents belong: --recipe FILE makes the dataset when it is new, --dataset NAME names one that exists'
+      name === undefined
+        ? 'say where the documents belong: --recipe FILE makes the dataset when it is new, --dataset NAME names one that exists'
+        : `--recipe names a dataset too: leave out one of --recipe and --dataset ${name}`
     )
   }
   if ((signWith === undefined) !== (key === undefined)) {

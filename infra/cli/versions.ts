@@ -1,6 +1,7 @@
 /** `everseed versions`: immutable cuts of a dataset's training stream. */
 import { control, datasets, retractions, training, versions as versionsTopic } from '../../schemas/topics.ts'
 import type { Version } from '../../schemas/types.ts'
+import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { type Counts, excludedOf, type Manifest } from '../versions/manifest.ts'
 import {
@@ -69,9 +70,15 @@ export async function create(dataset: string, { json }: Options): Promise<void> 
 }
 
 export async function list(dataset: string | undefined, { json }: Options): Promise<void> {
-  const found = await withVersions(deployment => listVersions(deployment, dataset))
+  const found = await withVersions(async deployment => {
+    const all = await listVersions(deployment, dataset)
+    // Of a dataset nobody made there are none for another reason.
+    if (dataset !== undefined && all.length === 0) await findDataset(deployment, dataset)
+    return all
+  })
   if (json) return printJson(found.map(plain))
-  if (found.length === 0) return note('no versions; close one with everseed versions create DATASET')
+  if (found.length === 0)
+    return note(`no versions; close one with everseed versions create ${dataset ?? 'DATASET'}`)
   const head = [
     'version',
     'rows',

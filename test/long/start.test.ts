@@ -4,6 +4,9 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { readConfig } from '../../infra/config.ts'
+import { connect } from '../../infra/deployment.ts'
+import { silentLog } from '../../infra/log.ts'
 import { barePath } from '../helpers/bare-path.ts'
 import { bareEnvironment, start } from '../helpers/cli.ts'
 import { run } from '../helpers/process.ts'
@@ -16,13 +19,19 @@ function newFolder(t: TestContext): string {
   return folder
 }
 
-/** Starts the parts and stops them; what was said on the way. */
-async function startParts(t: TestContext, dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+/** Starts the parts, does something and stops them by a signal, which the launcher passes on; what was said on the way. */
+async function startParts(
+  t: TestContext,
+  dataDir: string,
+  env: NodeJS.ProcessEnv = {},
+  signal: NodeJS.Signals = 'SIGTERM',
+  meanwhile: () => Promise<void> = async () => {}
+): Promise<string> {
   const args = [join(root, 'bin/everseed.js'), '--data-dir', dataDir, 'up', '--only', 'none']
   const up = run(t, process.execPath, args, { ...bareEnvironment(), ...env })
   await up.says(/Ctrl-C stops everything/)
-  // The launcher passes it on; an interrupt it would leave to the terminal.
-  up.process.kill('SIGTERM')
+  await meanwhile()
+  up.process.kill(signal)
   assert.deepEqual(await up.exited, { code: 0, signal: null }, up.output())
   return up.output()
 }
@@ -58,6 +67,29 @@ test('a second start fetches nothing and works offline', { timeout: 300_000 }, a
   assert.ok(!existsSync(calls), existsSync(calls) ? readFileSync(calls, 'utf8') : '')
   assert.match(said, /^everseed is up after [\d.]+ s/m)
   assert.doesNotMatch(said, /install|download|fetch/i)
+})
+
+test('topics that are not kept as they must be keep processors from starting, and can be put right', async t => {
+  const dataDir = join(newFolder(t), 'data')
+  const keepFor = async (retentionMs: number): Promise<void> => {
+    const { environment } = JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8')) as {
+      environment: Record<string, string>
+    }
+    const deployment = await connect(readConfig(environment), silentLog, 'test', { hurried: true })
+    await deployment.admin.setSettings('samples.human', new Map([['retention.ms', String(retentionMs)]]))
+    await deployment.close()
+  }
+  await startParts(t, dataDir, {}, 'SIGINT', () => keepFor(86_400_000))
+  const args = [join(root, 'bin/everseed.js'), '--data-dir', dataDir, 'up']
+  const { code, stderr } = await start(process.execPath, args, { cwd: root }).ended
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /samples\.human: retention\.ms is 86400000, must be -1\..*--only none.*\[TOPIC_MISMATCH\]/
+  )
+  const said = await startParts(t, dataDir, {}, 'SIGINT', () => keepFor(-1))
+  assert.match(said, /must be -1\..*the parts run all the same, so that it can be done/)
+  assert.doesNotMatch(await startParts(t, dataDir), /must be/)
 })
 
 test('without Java, npm start is one clear error', async t => {

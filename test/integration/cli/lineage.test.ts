@@ -237,6 +237,7 @@ test('a version that is closed stays, and names what was retracted since; the ne
   assert.match(rows.stderr, /^d@1: 3 of these rows were retracted since it was closed: /m)
   const unnamed = await everseed('subscribe', 'training', '--version', '1')
   assert.match(unnamed.stderr, /of which dataset\? Name it: --version DATASET@1 \[CONFIG_INVALID\]/)
+  await refused(['versions', 'list', 'nope'], 2, /there is no dataset nope/)
   const crossed = await everseed('subscribe', 'training', '--dataset', 'e', '--version', 'd@1')
   assert.match(crossed.stderr, /--version d@1 is none of dataset e: .*\[CONFIG_INVALID\]/)
   assert.match(await told('versions', 'verify', 'd@1'), /d@1 is as it was closed: 8 rows/)
