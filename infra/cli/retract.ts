@@ -76,8 +76,18 @@ async function run(
     )
   const doing = options.yes === true && plan.entries.length > 0
   if (!options.json) show(plan)
-  if (doing) await write(deployment, plan, options.reason, options.by)
-  if (options.json) return printJson({ ...plan, written: doing })
+  let late: Plan['entries'] = []
+  if (doing) {
+    await write(deployment, plan, options.reason, options.by)
+    if (plan.descendants) {
+      // What was made of them while all this was read, and has not met the mixer since it knows.
+      const again = await planRetraction(deployment, ask, dataset, ids, true)
+      if (again.entries.length > 0) await write(deployment, again, options.reason, options.by)
+      late = again.entries
+    }
+  }
+  if (options.json) return printJson({ ...plan, entries: [...plan.entries, ...late], written: doing })
+  if (late.length > 0) print(`${late.length} texts that were made of them meanwhile leave as well`)
   if (plan.entries.length === 0) return print('nothing to do')
   print(doing ? 'retracted' : 'nothing was written; --yes retracts them')
 }
