@@ -90,9 +90,8 @@ digest is sha256 over the ordered ids, a line each; anyone can compute it again:
     .addHelpText(
       'after',
       `
-What does not fit the format is left out, counted and named in the card. The same version gives the same
-bytes, until something of it is retracted: that is left out, and what had its place in the mix by it, so that every
-prefix holds the floor.
+What does not fit the format is left out, counted and named in the card. The same version gives the same bytes, until
+something of it is retracted: that is left out, and what had its place in the mix by it, so that every prefix holds the floor.
 In Python: datasets.load_dataset("FOLDER")
 Example: everseed export letters@1 --format messages --out letters-1`
     )
