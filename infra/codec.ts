@@ -3,6 +3,7 @@
  * Avro binary). Pure but for looking up unknown writer schemas, which the registry behind it answers.
  */
 import avro from 'avsc'
+import { EverseedError } from '../schemas/errors.ts'
 import { selfContained, type RecordSchema } from '../schemas/load.ts'
 import type { Records, Topic } from '../schemas/topics.ts'
 
@@ -21,12 +22,15 @@ export class DecodeError extends Error {
   readonly reason: 'malformed_frame' | 'unknown_schema' | 'malformed_record' | 'no_value'
   /** The frame's schema id, where it could be read. */
   readonly schemaId: number | undefined
+  /** Whether it may be readable later: the registry does not know the schema, yet. */
+  readonly mayCome: boolean
 
-  constructor(reason: DecodeError['reason'], message: string, schemaId?: number) {
+  constructor(reason: DecodeError['reason'], message: string, schemaId?: number, mayCome = false) {
     super(message)
     this.name = 'DecodeError'
     this.reason = reason
     this.schemaId = schemaId
+    this.mayCome = mayCome
   }
 }
 
@@ -125,7 +129,7 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
 
   /** Remembers that nothing written under a schema can be read as a record. */
   const refuse = (key: string, id: number, message: string, ms: number): DecodeError => {
-    const error = new DecodeError('unknown_schema', message, id)
+    const error = new DecodeError('unknown_schema', message, id, Number.isFinite(ms))
     if (refused.size >= mostRefused) refused.clear()
     refused.set(key, { error, until: clock() + ms })
     return error
@@ -214,18 +218,22 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
 }
 
 /**
- * What a decoding comes to; undefined for a record that nobody can ever read. What comes at once is not waited for. A schema the
- * registry does not know is an error: it may lag, and what was passed over would be missing for good. In what anybody may write
- * it is garbage as well.
- * @param isOpen whether anybody may write there
- * @throws DecodeError unknown_schema
+ * What a decoding comes to; undefined for a record that cannot be read. What comes at once is not waited for.
+ * @param place where a record lies that counts for good: a registry may lag, so that one of a schema it lacks is an error
+ * @throws EverseedError RECORD_INVALID
  */
 export function ifReadable<Value>(
   decode: () => Value | Promise<Value>,
-  isOpen = false
+  place?: () => string
 ): Value | undefined | Promise<Value | undefined> {
   const unread = (error: unknown): undefined => {
-    if (!(error instanceof DecodeError) || (error.reason === 'unknown_schema' && !isOpen)) throw error
+    if (!(error instanceof DecodeError)) throw error
+    if (place && error.mayCome)
+      throw new EverseedError(
+        'RECORD_INVALID',
+        `${place()}: ${error.message}; it may lag, or have lost what was registered: without that record nothing is decided. Bring the schema back`,
+        { cause: error }
+      )
   }
   try {
     const value = decode()

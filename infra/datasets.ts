@@ -30,13 +30,15 @@ function datasetOf(recipe: Recipe): Dataset {
  * trains on.
  * @throws EverseedError RUN_CONFLICT
  */
-function requireSameSplit(wanted: Dataset, other: Dataset): void {
+function requireSameSplit(wanted: Dataset, others: readonly Dataset[]): void {
   const words = ({ split_seed, split_reference, split_audit }: Dataset): string =>
     `seed ${split_seed}, reference ${split_reference}, audit ${split_audit}`
-  if (words(wanted) === words(other)) return
+  const [other] = others
+  // Datasets that were made before this was asked may differ.
+  if (!other || others.some(one => words(one) === words(wanted))) return
   throw new EverseedError(
     'RUN_CONFLICT',
-    `dataset ${wanted.name} would be split otherwise (${words(wanted)}) than ${other.name}, which is there already (${words(other)}): a text falls into the same split in every dataset of a deployment. Use those shares in the recipe (human.split), or another EVERSEED_PREFIX`
+    `dataset ${wanted.name} would be split otherwise (${words(wanted)}) than ${other.name}, which is there already (${words(other)}): a text falls into the same split in every dataset of a deployment. Use those shares in the recipe (human.split), or another EVERSEED_PREFIX or --data-dir`
   )
 }
 
@@ -80,7 +82,7 @@ export async function ensureDataset(deployment: Deployment, recipe: Recipe): Pro
   return await changeAlone<Dataset, Dataset>(deployment, datasets, what, async table => {
     const found = table.get(wanted.name)
     if (found) return { result: checked(found) }
-    for (const other of table.values()) requireSameSplit(wanted, other)
+    requireSameSplit(wanted, [...table.values()])
     return { result: wanted, entry: [wanted.name, wanted] }
   })
 }

@@ -19,8 +19,8 @@ type Named = {
 export type Texts = {
   /** As they were published, by their content, and of verified answers. */
   readonly ids: ReadonlySet<string>
-  /** Human texts that are set aside from generators, by the same ids, and the split they are in. */
-  readonly aside: ReadonlyMap<string, Split>
+  /** Human texts that are set aside from generators, by the same ids, and the split they are in; null: not taken in yet. */
+  readonly aside: ReadonlyMap<string, Split | null>
 }
 
 /** The texts of a dataset others may derive from. */
@@ -38,7 +38,8 @@ export type Parents = {
 async function textsOf(deployment: Deployment, dataset: string): Promise<Texts> {
   const { kafka, config, admin, codec } = deployment
   const ids = new Set<string>()
-  const aside = new Map<string, Split>()
+  const aside = new Map<string, Split | null>()
+  const taken = new Set<string>()
   const named: [name: string, content: string][] = []
   const topics: readonly Topic[] = [human, samplesHuman, samplesVerified]
   // What was committed a moment ago is seen.
@@ -46,22 +47,23 @@ async function textsOf(deployment: Deployment, dataset: string): Promise<Texts> 
   for (const topic of topics) {
     await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
       for (const { value } of records) {
-        const one = (await ifReadable(() => codec.decode(topic, value), true)) as Named | undefined
+        const one = (await ifReadable(() => codec.decode(topic, value))) as Named | undefined
         if (one?.dataset !== dataset) continue
         ids.add(one.id)
         if (topic === human) {
           const content = contentHash(one.messages)
           ids.add(content)
-          if (one.id !== content) named.push([one.id, content])
+          named.push([one.id, content], [content, content])
         }
         const { split } = one.provenance
+        if (topic === samplesHuman) taken.add(one.id)
         if (topic === samplesHuman && split !== null && split !== 'SEED') aside.set(one.id, split)
       }
     })
   }
   for (const [name, content] of named) {
-    const split = aside.get(content)
-    if (split) aside.set(name, split)
+    const split = taken.has(content) ? aside.get(content) : null
+    if (split !== undefined) aside.set(name, split)
   }
   return { ids, aside }
 }
@@ -87,7 +89,9 @@ export function createParents(
       if (held !== undefined)
         throw new EverseedError(
           'PROVENANCE_INVALID',
-          `parent ${held} is set aside (split ${aside.get(held)}): what models are asked is made of seed text alone`
+          aside.get(held) === null
+            ? `parent ${held} is not taken in yet, and may be set aside: publish this line again in a moment (everseed deadletters list says whether it was refused)`
+            : `parent ${held} is set aside (split ${aside.get(held)}): what models are asked is made of seed text alone`
         )
       if (missing === undefined) return
       throw new EverseedError(

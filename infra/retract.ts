@@ -11,7 +11,10 @@ import {
   textsOf
 } from './clickhouse/lineage.ts'
 import { type Deployment, microseconds } from './deployment.ts'
+import { eraseGroup } from './kafka/settings.ts'
+import { inTurn } from './kafka/turn.ts'
 import { sees } from './llm/offline.ts'
+import { silentLog } from './log.ts'
 import { storeName } from './processors.ts'
 import { retractionsOf } from './retractions.ts'
 import { untilNone } from './patience.ts'
@@ -221,27 +224,30 @@ const batch = 1000
 export async function retract(deployment: Deployment, plan: Plan, reason: string, by: string): Promise<void> {
   const { dataset, entries, descendants } = plan
   await warn(deployment, plan)
-  const gone = await retractionsOf(deployment, dataset)
-  for (let from = 0; from < entries.length; from += batch) {
-    const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
-      `${dataset}/${id}`,
-      gone.has(id)
-        ? { ...gone.get(id)!, descendants: descendants || gone.get(id)!.descendants }
-        : {
-            id,
-            dataset,
-            kind: 'RETRACTED',
-            reason,
-            ancestor,
-            content_hash: '',
-            author: by,
-            created_at: microseconds(),
-            rows: [],
-            erased_at: null,
-            descendants
-          }
-    ])
-    await writeTable(deployment, retractions, records)
-  }
+  // An erasure remembers in the same entries what it took out of the log: what it writes meanwhile must stay.
+  await inTurn(deployment, silentLog, eraseGroup, async () => {
+    const gone = await retractionsOf(deployment, dataset)
+    for (let from = 0; from < entries.length; from += batch) {
+      const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
+        `${dataset}/${id}`,
+        gone.has(id)
+          ? { ...gone.get(id)!, descendants: descendants || gone.get(id)!.descendants }
+          : {
+              id,
+              dataset,
+              kind: 'RETRACTED',
+              reason,
+              ancestor,
+              content_hash: '',
+              author: by,
+              created_at: microseconds(),
+              rows: [],
+              erased_at: null,
+              descendants
+            }
+      ])
+      await writeTable(deployment, retractions, records)
+    }
+  })
   await deployment.admin.settled([retractions.name])
 }

@@ -2,7 +2,7 @@
 import { retractions } from '../schemas/topics.ts'
 import type { ErasedRow, Retraction } from '../schemas/types.ts'
 import type { Deployment } from './deployment.ts'
-import { readTable } from './tables.ts'
+import { readTable, writeTable } from './tables.ts'
 
 /** What left a dataset, by id. */
 export async function retractionsOf(
@@ -36,4 +36,28 @@ export async function retractedBefore(
 ): Promise<Set<string>> {
   const all = await retractionsOf(deployment, dataset)
   return new Set([...all.values()].filter(one => one.created_at < at).map(({ id }) => id))
+}
+
+/**
+ * Says reasons and authors anew that hold words which are to be erased.
+ * @param needles forms the words are found in
+ * @param reason without the words
+ * @param by who says so
+ */
+export async function reword(
+  deployment: Deployment,
+  needles: readonly string[],
+  reason: string,
+  by: string
+): Promise<void> {
+  const says = (words: string): boolean => needles.some(needle => words.includes(needle))
+  const entries = [...(await readTable(deployment, retractions))]
+    .filter(([, one]) => says(one.reason) || says(one.author))
+    .map(([key, one]): [string, Retraction] => [
+      key,
+      { ...one, reason: says(one.reason) ? reason : one.reason, author: says(one.author) ? by : one.author }
+    ])
+  if (entries.length === 0) return
+  await writeTable(deployment, retractions, entries)
+  await deployment.admin.settled([retractions.name])
 }

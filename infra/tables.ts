@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
-import { encodeChecked, ifReadable } from './codec.ts'
+import { DecodeError, encodeChecked, ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openProducer, openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
@@ -21,24 +21,39 @@ function isNewer(value: unknown, before: unknown): boolean {
  * and `doctor` names it.
  * @param name what an entry is called, where the key alone does not say it
  * @param unread told where the newest entries lie that cannot be read, and what they are called
- * @throws DecodeError for a schema the registry does not know
+ * @throws EverseedError RECORD_INVALID for one of a schema the registry does not know, where nobody is told
  */
 export async function readTable<Value>(
   deployment: Deployment,
   topic: Topic<Value>,
   name: (key: string, partition: number) => string = key => key,
-  unread: (place: string, called: string | null) => void = () => {}
+  unread?: (place: string, called: string | null) => void
 ): Promise<Map<string, Value>> {
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
-  const broken = new Map<string, string>()
+  /** Newest entries that cannot be read, and why. */
+  const broken = new Map<string, { readonly place: string; readonly error?: unknown }>()
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
     for (const { key, value, partition, offset } of records) {
       const called = key && name(key.toString(), partition)
-      const decoded = value === null ? null : await ifReadable(() => codec.decode(topic, value))
       const place = `${topic.name}/${partition}@${offset}`
-      if (called === null) unread(place, null)
-      else if (decoded === undefined) broken.set(called, place)
+      let decoded: Value | null | undefined
+      let error: unknown
+      try {
+        decoded =
+          value === null
+            ? null
+            : await ifReadable(
+                () => codec.decode(topic, value),
+                () => place
+              )
+      } catch (cause) {
+        // Another entry of the key may come behind it.
+        if (!(cause instanceof EverseedError && cause.cause instanceof DecodeError)) throw cause
+        error = cause
+      }
+      if (called === null) unread?.(place, null)
+      else if (decoded === undefined) broken.set(called, { place, error })
       else {
         broken.delete(called)
         if (decoded === null) entries.delete(called)
@@ -46,7 +61,10 @@ export async function readTable<Value>(
       }
     }
   })
-  for (const [called, place] of broken) unread(place, called)
+  for (const [called, { place, error }] of broken) {
+    if (unread) unread(place, called)
+    else if (error !== undefined) throw error
+  }
   return entries
 }
 

@@ -64,7 +64,7 @@ export const deduplicate = defineProcessor({
   state: {
     /** Folded text hash, per dataset and, for runs that ask for it, per run. */
     texts: memory<Seen>(),
-    /** By dataset and id: human texts that are set aside from generators. */
+    /** By dataset, and id or name: human texts that are set aside from generators. */
     aside: memory<true>()
   },
   settles: ({ input }) => (input === 'generations' ? 1 : 0),
@@ -159,8 +159,11 @@ export const deduplicate = defineProcessor({
             if (record.value.processor !== 'deduplicate') forget(record.value.sample)
             return emit()
           case 'human': {
-            const { dataset, messages, id, provenance } = record.value
-            if (provenance.split !== 'SEED') state.aside.stage(`${dataset}/${id}`, true)
+            const { dataset, messages, id, provenance, metadata } = record.value
+            if (provenance.split !== 'SEED')
+              // Whoever asks about it may know it by the name it was published under.
+              for (const name of [id, metadata['document_id']])
+                if (name !== undefined) state.aside.stage(`${dataset}/${name}`, true)
             const key = datasetKey(dataset, sha128(folded(answerOf(messages))))
             // Human text wins over a synthetic sample that said it first: later answers hit the human one.
             if (state.texts.get(key)?.prompt !== '')

@@ -15,7 +15,7 @@ import { restoreTopics, takeOut } from '../kafka/compaction.ts'
 import { readRanges } from '../kafka/reader.ts'
 import { untilNone } from '../patience.ts'
 import { allTopics, inputsOf, processorNames } from '../processors.ts'
-import { retractionsOf } from '../retractions.ts'
+import { retractionsOf, reword } from '../retractions.ts'
 import { readTable, writeTable } from '../tables.ts'
 import { extentOf } from '../versions/rows.ts'
 import { listVersions, nameOf } from '../versions/versions.ts'
@@ -212,18 +212,6 @@ export async function planErasure(
   }
 }
 
-/** Reasons of earlier retractions that say the words are replaced. */
-async function reword(deployment: Deployment, wanted: readonly Wanted[], reason: string): Promise<void> {
-  const says = (one: Retraction): boolean =>
-    wanted.some(({ needles }) => needles.some(needle => one.reason.includes(needle)))
-  const entries = [...(await readTable(deployment, retractions))]
-    .filter(([, one]) => says(one))
-    .map(([key, one]): [string, Retraction] => [key, { ...one, reason }])
-  if (entries.length === 0) return
-  await writeTable(deployment, retractions, entries)
-  await deployment.admin.settled([retractions.name])
-}
-
 /** Writes what is known of erased texts: what was retracted stays as it was retracted first. */
 async function remember(
   deployment: Deployment,
@@ -361,7 +349,12 @@ export async function erase(
     path.split(sep).some(part => logs.some(log => part.startsWith(log)))
   signal?.throwIfAborted()
   await restoreTopics(deployment)
-  await reword(deployment, wanted, reason)
+  await reword(
+    deployment,
+    wanted.flatMap(({ needles }) => needles),
+    reason,
+    by
+  )
   // First of all nothing more is laid down of them.
   await remember(deployment, [...entries.values()], reason, by, null)
   let looked = await lookThrough(deployment, wanted)

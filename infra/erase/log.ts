@@ -43,7 +43,7 @@ function judgeOf(deployment: Deployment, topic: Topic, wanted: readonly Wanted[]
   const ids = wanted.map(({ dataset, id }) => ({ dataset, id, bytes: Buffer.from(id) }))
   const byKey = topic.name === samplesHuman.name || topic.name === training.name
   // What cannot be read is recognised by its bytes alone.
-  const decoded = (value: Buffer): unknown => ifReadable<unknown>(() => codec.decode(topic, value), true)
+  const decoded = (value: Buffer): unknown => ifReadable<unknown>(() => codec.decode(topic, value))
   /** The record itself names it: the text it is, or one that is quoted in it. */
   const named = async (value: Buffer): Promise<string | undefined> => {
     if (topic === human) {

@@ -113,6 +113,8 @@ export function createDoor(
       const { cell, provenance, messages } = value as Partial<
         Pick<Document, 'cell' | 'provenance' | 'messages'>
       >
+      // What is asked again came in once.
+      if ((provenance?.attempt ?? 1) > 1 && record === 'Prompt') return ''
       const [long] = labelViolations(cell ?? {}, provenance ?? {})
       if (long !== undefined) return `label_too_long: ${long}`
       const [stranger] = roleViolations(messages ?? [])

@@ -56,7 +56,10 @@ export function fillGaps(gaps: readonly ErasedRow[], onRow: (row: Row) => void):
 }
 
 /** How the value of a row is read; undefined for one that cannot be: it is a row of no version. */
-type Decode<Value> = (bytes: Buffer | null) => Value | undefined | Promise<Value | undefined>
+type Decode<Value> = (
+  bytes: Buffer | null,
+  place: () => string
+) => Value | undefined | Promise<Value | undefined>
 
 async function readWith<Value extends Counted>(
   deployment: Deployment,
@@ -89,7 +92,7 @@ async function readWith<Value extends Counted>(
       [{ topic: training.name, partition: slot, from: 0, to }],
       async records => {
         for (const { offset, value } of records) {
-          const found = read(value)
+          const found = read(value, () => `${training.name}/${slot}@${offset}`)
           const sample = found instanceof Promise ? await found : found
           fill(offset)
           if (sample) taken({ slot, offset, sample })
@@ -124,7 +127,8 @@ export async function readRows(
   onRow: (row: Row) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
-  const read: Decode<Sample> = bytes => ifReadable(() => deployment.codec.decode(training, bytes))
+  const read: Decode<Sample> = (bytes, place) =>
+    ifReadable(() => deployment.codec.decode(training, bytes), place)
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }
 
@@ -136,7 +140,7 @@ export async function readCounted(
   onRow: (row: Row<Counted>) => void,
   onSlot: (slot: number) => void = () => {}
 ): Promise<void> {
-  const read: Decode<Counted> = bytes =>
-    ifReadable(() => deployment.codec.decodeFields(training, countedFields, bytes))
+  const read: Decode<Counted> = (bytes, place) =>
+    ifReadable(() => deployment.codec.decodeFields(training, countedFields, bytes), place)
   await readWith(deployment, dataset, extent, read, onRow, onSlot)
 }

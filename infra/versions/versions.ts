@@ -48,9 +48,13 @@ export async function listVersions(
   const found = new Map<string, Version>()
   await readRanges(kafka, config, await admin.ranges(versions.name), async records => {
     for (const { value, partition, offset } of records) {
-      const version = await ifReadable(() => codec.decode(versions, value))
+      const place = `${versions.name}/${partition}@${offset}`
+      const version = await ifReadable(
+        () => codec.decode(versions, value),
+        () => place
+      )
       if (!version) {
-        unread(`${versions.name}/${partition}@${offset}`)
+        unread(place)
         continue
       }
       if (dataset !== undefined && version.dataset !== dataset) continue

@@ -195,9 +195,22 @@ test('a record that cannot be read is none, at once and later; every other error
   assert.equal(await ifReadable(async () => unread()), undefined)
   const unknown = Buffer.from(codec.encode(samplesVerified, one))
   unknown.writeInt32BE(7, 1)
-  await assert.rejects(async () => await ifReadable(() => codec.decode(samplesVerified, unknown)), {
-    reason: 'unknown_schema'
+  const missing = (where?: () => string) => ifReadable(() => codec.decode(samplesVerified, unknown), where)
+  assert.equal(await missing(), undefined)
+  await assert.rejects(async () => await missing(() => 'versions/0@3'), {
+    code: 'RECORD_INVALID',
+    message: /^versions\/0@3: the registry does not know schema 7; it may lag/
   })
+  const foreign = codecOf({ 7: { type: 'record', name: 'Other', fields: [] } })
+  for (let twice = 0; twice < 2; twice++)
+    assert.equal(
+      await ifReadable(
+        () => foreign.decode(samplesVerified, unknown),
+        () => 'nowhere'
+      ),
+      undefined,
+      'it never can be'
+    )
   const lost = new Error('the registry is not there')
   assert.throws(
     () =>

@@ -35,7 +35,7 @@ import * as make from '../helpers/records.ts'
 const original = 'The canal opened in spring.'
 const known = {
   ids: new Set(['canal', contentHash(document(original).messages), 's1']),
-  aside: new Map<string, Split>()
+  aside: new Map<string, Split | null>()
 }
 const nobody = {} as Deployment
 
@@ -430,13 +430,22 @@ describe('honest provenance goes through both doors', () => {
 })
 
 test('what models are asked is made of seed text alone', async () => {
-  const texts = { ids: new Set(['kept', 'seen']), aside: new Map<string, Split>([['kept', 'REFERENCE']]) }
+  const texts = {
+    ids: new Set(['kept', 'seen', 'fresh']),
+    aside: new Map<string, Split | null>([
+      ['kept', 'REFERENCE'],
+      ['fresh', null]
+    ])
+  }
   const parents = createParents(nobody, 'd', async () => texts)
   await parents.check({ parent_ids: ['seen', 'kept'] })
   await parents.check({ parent_ids: ['seen'] }, true)
   await assert.rejects(parents.check({ parent_ids: ['seen', 'kept'] }, true), {
     code: 'PROVENANCE_INVALID',
     message: /^parent kept is set aside \(split REFERENCE\)/
+  })
+  await assert.rejects(parents.check({ parent_ids: ['fresh'] }, true), {
+    message: /^parent fresh is not taken in yet/
   })
 })
 

@@ -48,7 +48,8 @@ describe('deduplicate', () => {
     const tester = await opened(deduplicate)
     for (const split of ['SEED', 'REFERENCE', 'AUDIT', 'NONE'] as const) {
       const value = make.humanSample(split, `text of ${split}`, {
-        provenance: make.humanProvenance({ split })
+        provenance: make.humanProvenance({ split }),
+        metadata: { document_id: `name of ${split}` }
       })
       tester.feed(samplesHuman, split, value)
     }
@@ -60,7 +61,8 @@ describe('deduplicate', () => {
       of('b', { parent_ids: ['SEED', 'REFERENCE'] }),
       of('c', { quoted_ids: ['AUDIT'] }),
       of('d', { parent_ids: ['NONE'] }),
-      of('e', { parent_ids: ['elsewhere'] })
+      of('e', { parent_ids: ['elsewhere'] }),
+      of('f', { parent_ids: ['name of AUDIT'] })
     ]
     for (const one of replies) tester.feed(generations, one.id, one)
     await tester.settle()
@@ -73,7 +75,8 @@ describe('deduplicate', () => {
       [
         ['b', 'held_out', 'REFERENCE'],
         ['c', 'held_out', 'AUDIT'],
-        ['d', 'held_out', 'NONE']
+        ['d', 'held_out', 'NONE'],
+        ['f', 'held_out', 'name of AUDIT']
       ]
     )
   })
