@@ -1,9 +1,9 @@
 /**
  * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass`, `logPerplexity`,
- * `clusterSpread` and `frechetDistance` say of it, in one pass over the hashes of its words. The order of the documents does not matter but for rounding.
+ * `clusterSpread` and `frechetDistance` say of it, in one pass over the hashes of its words. The order of the documents does not
+ * matter but for rounding.
  */
 import { clusterSpread } from './cluster-hits.ts'
-import { frechetDistance } from './frechet.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
 import { type Hashes, createHashes, reserve } from './hashes.ts'
@@ -102,7 +102,7 @@ export function besideReference(
       documents.map(({ cluster }) => cluster),
       reference.clusters
     ),
-    embedding_frechet: frechetDistance(embeddings, reference.embeddings)
+    embedding_frechet: reference.frechet(embeddings)
   }
   for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
   strange.clear()

@@ -1,5 +1,7 @@
+import { scaleToUnit } from './features.ts'
 import { GramTable } from './gram-table.ts'
 import { type Hashes, createHashes, hashTokens } from './hashes.ts'
+import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
 import { dimensions, vectors, words } from './word-vectors.ts'
 
 /** Name and version of the sentence embeddings. */
@@ -26,14 +28,16 @@ function unpacked(): Model {
 
 /**
  * Sentence embeddings of texts: the sum of the vectors of their words, scaled to length 1. The vectors were distilled from
- * all-MiniLM-L6-v2, one a word, for 23,415 words of its vocabulary, most of them English; other words, and the most frequent ones, count for nothing. They
- * know what words mean, and nothing of their order. Cosines of texts that have nothing in common are about 0.
+ * all-MiniLM-L6-v2, one a word, for 23,415 words of its vocabulary, most of them English; other words, and the most frequent
+ * ones, count for nothing. They know what words mean, and nothing of their order. Cosines of texts that have nothing in common
+ * are about 0.
  *
  * Reference: Model2Vec (Tulkens & van Dongen, 2024) for static vectors of a sentence embedding model; Arora et al., "A simple but
  * tough-to-beat baseline for sentence embeddings", ICLR 2017, for weights and the shared direction that is taken out;
  * `word-vectors.py` for how they were made. On 500 texts that it had not looked at, the cosines of all pairs have a Pearson
  * correlation of 0.55 with those of the model itself.
- * Complexity: linear in the words; about 8 microseconds for 100. The buffers are the function's own, the vector too: it is valid until the next call.
+ * Complexity: linear in the words; about 8 microseconds for 100. The buffers are the function's own, the vector too: it is valid
+ * until the next call.
  * @returns a function from the hashes of a text's words to its vector; undefined for a text without words that are known
  */
 export function createEmbedding(): (words: Hashes) => Float64Array | undefined {
@@ -48,11 +52,19 @@ export function createEmbedding(): (words: Hashes) => Float64Array | undefined {
       // Whole numbers by `| 0`: a third faster.
       for (let place = 0; place < dimensions; place++) sums[place] = (sums[place]! + rows[row + place]!) | 0
     }
-    let squares = 0
-    for (const sum of sums) squares += sum * sum
-    if (squares === 0) return undefined
-    const scale = 1 / Math.sqrt(squares)
-    for (let place = 0; place < dimensions; place++) vector[place] = sums[place]! * scale
-    return vector
+    return scaleToUnit(sums, vector)
+  }
+}
+
+/** Sums over the embeddings of texts, and what adds one by the hashes of its words. */
+export function sumEmbeddings(): { readonly sums: VectorSums; add(words: Hashes): void } {
+  const embed = createEmbedding()
+  const sums = createVectorSums(dimensions)
+  return {
+    sums,
+    add(words) {
+      const vector = embed(words)
+      if (vector) addVector(sums, vector)
+    }
   }
 }

@@ -33,14 +33,22 @@ export function createUnitFeatures(): (words: Hashes) => Float64Array | undefine
   const counts = createFeatureCounts()
   const vector = new Float64Array(dimensions)
   return words => {
-    const counted = counts(words)
-    let squares = 0
-    for (const count of counted) squares += count * count
-    if (squares === 0) return undefined
-    const scale = 1 / Math.sqrt(squares)
-    for (let place = 0; place < dimensions; place++) vector[place] = counted[place]! * scale
-    return vector
+    return scaleToUnit(counts(words), vector)
   }
+}
+
+/**
+ * Scales whole numbers to length 1.
+ * @param into receives them
+ * @returns `into`, undefined where all are 0
+ */
+export function scaleToUnit(counts: Int32Array, into: Float64Array): Float64Array | undefined {
+  let squares = 0
+  for (const count of counts) squares += count * count
+  if (squares === 0) return undefined
+  const scale = 1 / Math.sqrt(squares)
+  for (let place = 0; place < counts.length; place++) into[place] = counts[place]! * scale
+  return into
 }
 
 /**

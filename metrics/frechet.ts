@@ -14,25 +14,40 @@ import { type VectorSums, covariance } from './vector-sums.ts'
  * @returns undefined with fewer than two vectors on a side
  */
 export function frechetDistance(first: VectorSums, second: VectorSums): Measured {
-  if (first.count < 2 || second.count < 2) return undefinedBecause('fewer than two vectors on one side')
-  const size = first.sum.length
-  const [one, two] = [covariance(first), covariance(second)]
-  let distance = 0
-  for (let at = 0; at < size; at++) {
-    distance += (first.sum[at]! / first.count - second.sum[at]! / second.count) ** 2
-    distance += one[at * size + at]! + two[at * size + at]!
+  return createFrechet(first)(second)
+}
+
+/**
+ * The same of many sets beside one: what is known of that one is computed when first asked for, and kept. It must not change.
+ * @param first sums over its vectors
+ */
+export function createFrechet(first: VectorSums): (second: VectorSums) => Measured {
+  let known: { readonly one: Float64Array; readonly columns: readonly Float64Array[] } | undefined
+  return second => {
+    if (first.count < 2 || second.count < 2) return undefinedBecause('fewer than two vectors on one side')
+    const size = first.sum.length
+    if (!known) {
+      const one = covariance(first)
+      known = { one, columns: rootColumns(one, size) }
+    }
+    const { one, columns } = known
+    const two = covariance(second)
+    let distance = 0
+    for (let at = 0; at < size; at++) {
+      distance += (first.sum[at]! / first.count - second.sum[at]! / second.count) ** 2
+      distance += one[at * size + at]! + two[at * size + at]!
+    }
+    const rank = columns.length
+    const inner = new Float64Array(rank * rank)
+    const turned = new Float64Array(size)
+    for (const [row, column] of columns.entries()) {
+      for (let at = 0; at < size; at++) turned[at] = dot(two, column, at * size)
+      // The lower half is enough.
+      for (let other = 0; other <= row; other++) inner[row * rank + other] = dot(turned, columns[other]!)
+    }
+    for (const value of symmetricEigenvalues(inner, rank)) distance -= 2 * Math.sqrt(Math.max(0, value))
+    return measured(Math.max(0, distance))
   }
-  const columns = rootColumns(one, size)
-  const rank = columns.length
-  const inner = new Float64Array(rank * rank)
-  const turned = new Float64Array(size)
-  for (const [row, column] of columns.entries()) {
-    for (let at = 0; at < size; at++) turned[at] = dot(two, column, at * size)
-    // The lower half is enough.
-    for (let other = 0; other <= row; other++) inner[row * rank + other] = dot(turned, columns[other]!)
-  }
-  for (const value of symmetricEigenvalues(inner, rank)) distance -= 2 * Math.sqrt(Math.max(0, value))
-  return measured(Math.max(0, distance))
 }
 
 /** Columns of an L with L L^T = S, by Cholesky's method with the largest pivot first; as many as S has rank. */

@@ -4,13 +4,15 @@
  */
 import { GramTable } from './gram-table.ts'
 import type { Clusters } from './clusters.ts'
-import { createEmbedding, embeddingDimensions } from './embedding.ts'
+import { sumEmbeddings } from './embedding.ts'
+import { createFrechet } from './frechet.ts'
 import { hashWords } from './hash-text.ts'
 import { createHashes } from './hashes.ts'
 import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type KneserNey, begin, end, firstWord, fitKneserNey } from './kneser-ney.ts'
+import type { Measured } from './result.ts'
 import type { WordCounts } from './topic-features.ts'
-import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
+import type { VectorSums } from './vector-sums.ts'
 
 /** The order of the language model, as in `reference.ts`. */
 export const modelOrder = 3
@@ -30,8 +32,8 @@ export type HashedReference = WordCounts & {
   readonly model: KneserNey
   /** What its documents are about; undefined where they are too few. */
   readonly clusters: HumanClusters | undefined
-  /** Sums over the sentence embeddings of its documents. */
-  readonly embeddings: VectorSums
+  /** Fréchet distance of the sentence embeddings of its documents from others. */
+  frechet(embeddings: VectorSums): Measured
 }
 
 /**
@@ -47,14 +49,12 @@ export function createHashedReference(
   const table = new GramTable()
   const words = createHashes()
   const streams: Int32Array[] = []
-  const embed = createEmbedding()
-  const embeddings = createVectorSums(embeddingDimensions)
+  const embeddings = sumEmbeddings()
   for (const [index, text] of texts.entries()) {
     hashWords(text, words)
     if (words.length === 0) continue
     table.add(words, index + 1)
-    const vector = embed(words)
-    if (vector) addVector(embeddings, vector)
+    embeddings.add(words)
     const stream = new Int32Array(words.length + 2)
     stream[0] = begin
     for (let at = 0; at < words.length; at++) {
@@ -79,6 +79,6 @@ export function createHashedReference(
     logs,
     model: fitKneserNey(streams, modelOrder, table.size + firstWord),
     clusters: createHumanClusters(texts, known, clusters),
-    embeddings
+    frechet: createFrechet(embeddings.sums)
   }
 }

@@ -146,9 +146,7 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       ...diversity(sample.slice(0, kernelSample)),
       ...comparison(lexicon.counts(), others),
       frechet_distance: frechet(texts, human),
-      embedding_frechet: human
-        ? frechetDistance(panel.embeddings, human.embeddings)
-        : undefinedBecause(noReference),
+      embedding_frechet: human ? human.frechet(panel.embeddings) : undefinedBecause(noReference),
       ...perplexity(perplexities, human),
       ...(human ? clusterSpread(nearest, human.clusters) : noClusters),
       ...(tagger ? speech(texts.map(tagger.tags), human && patternsOf(human, tagger)) : noSpeech)

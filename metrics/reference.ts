@@ -1,10 +1,12 @@
 /** Human text in the form that metrics compare with: counted, fitted and embedded once. */
 import { createFeatures, dimensions } from './features.ts'
-import { createEmbedding, embeddingDimensions } from './embedding.ts'
+import { sumEmbeddings } from './embedding.ts'
+import { createFrechet } from './frechet.ts'
 import { GramTable } from './gram-table.ts'
 import { createHashes, hashTokens } from './hashes.ts'
 import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type LanguageModel, fitLanguageModel } from './language-model.ts'
+import type { Measured } from './result.ts'
 import { countsOf } from './spectrum.ts'
 import { tailTypes } from './tail-types.ts'
 import { words } from './tokenize.ts'
@@ -23,8 +25,8 @@ export type Reference = {
   readonly features: readonly Float64Array[]
   /** What its documents are about; undefined where they are too few. */
   readonly clusters: HumanClusters | undefined
-  /** Sums over the sentence embeddings of its documents. */
-  readonly embeddings: VectorSums
+  /** Fréchet distance of the sentence embeddings of its documents from others. */
+  frechet(embeddings: VectorSums): Measured
   /** Sums over the first so many of them; those asked for last are kept. */
   sums(size: number): VectorSums
 }
@@ -42,7 +44,7 @@ export function createReference(documents: readonly string[]): Reference {
   let sums: VectorSums | undefined
   let clusters: HumanClusters | undefined
   let clustered = false
-  let embeddings: VectorSums | undefined
+  let frechet: ((embeddings: VectorSums) => Measured) | undefined
   return {
     documents,
     counts,
@@ -63,9 +65,9 @@ export function createReference(documents: readonly string[]): Reference {
       clustered = true
       return clusters
     },
-    get embeddings() {
-      embeddings ??= embeddingsOf(tokens)
-      return embeddings
+    frechet(embeddings) {
+      frechet ??= createFrechet(embeddingsOf(tokens))
+      return frechet(embeddings)
     },
     sums(size) {
       if (sums?.count === size) return sums
@@ -92,12 +94,10 @@ function clustersOf(
 
 function embeddingsOf(tokens: readonly (readonly string[])[]): VectorSums {
   const hashes = createHashes()
-  const embed = createEmbedding()
-  const sums = createVectorSums(embeddingDimensions)
+  const { sums, add } = sumEmbeddings()
   for (const document of tokens) {
     hashTokens(document, hashes)
-    const vector = embed(hashes)
-    if (vector) addVector(sums, vector)
+    add(hashes)
   }
   return sums
 }
