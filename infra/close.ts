@@ -2,7 +2,7 @@
 import { EverseedError } from '../schemas/errors.ts'
 import { prompts } from '../schemas/topics.ts'
 import type { Run } from '../schemas/types.ts'
-import { DecodeError } from './codec.ts'
+import { ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { readRanges } from './kafka/reader.ts'
 import { untilNone } from './patience.ts'
@@ -29,12 +29,9 @@ async function strayed(deployment: Deployment, { id, slot }: Run): Promise<Map<n
   const ends = new Map<number, number>()
   await readRanges(kafka, config, ranges, async records => {
     for (const { partition, offset, value } of records) {
-      try {
-        if ((await codec.decode(prompts, value)).run === id) ends.set(partition, offset + 1)
-      } catch (error) {
-        // What nobody can read is nobody's prompt; it is buried where it lies.
-        if (!(error instanceof DecodeError)) throw error
-      }
+      // What nobody can read is nobody's prompt; it is buried where it lies.
+      const prompt = await ifReadable(() => codec.decode(prompts, value))
+      if (prompt?.run === id) ends.set(partition, offset + 1)
     }
   })
   return ends

@@ -217,6 +217,15 @@ export function createCodec(ids: SchemaIds, clock: () => number = () => performa
   }
 }
 
+/** The error of a record that counts for good and is of a schema the registry does not know, by where it lies. */
+export function missingSchema(place: string, cause: DecodeError): EverseedError {
+  return new EverseedError(
+    'RECORD_INVALID',
+    `${place}: ${cause.message}; it may lag, or have lost what was registered: without that record nothing is decided. Bring the schema back`,
+    { cause }
+  )
+}
+
 /**
  * What a decoding comes to; undefined for a record that cannot be read. What comes at once is not waited for.
  * @param place where a record lies that counts for good: a registry may lag, so that one of a schema it lacks is an error
@@ -228,12 +237,7 @@ export function ifReadable<Value>(
 ): Value | undefined | Promise<Value | undefined> {
   const unread = (error: unknown): undefined => {
     if (!(error instanceof DecodeError)) throw error
-    if (place && error.mayCome)
-      throw new EverseedError(
-        'RECORD_INVALID',
-        `${place()}: ${error.message}; it may lag, or have lost what was registered: without that record nothing is decided. Bring the schema back`,
-        { cause: error }
-      )
+    if (place && error.mayCome) throw missingSchema(place(), error)
   }
   try {
     const value = decode()

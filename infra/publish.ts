@@ -5,7 +5,7 @@ import { EverseedError } from '../schemas/errors.ts'
 import { contentHash, promptKey, sha128, slotOf, textKey } from '../schemas/identity.ts'
 import { human, prompts, type Topic } from '../schemas/topics.ts'
 import type { Dataset, Document, Prompt, Run } from '../schemas/types.ts'
-import { DecodeError, encodeChecked, EncodeError } from './codec.ts'
+import { encodeChecked, EncodeError, ifReadable } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
@@ -70,17 +70,13 @@ async function heldIn(
   const held: Held = { ids: new Map(), contents: new Map(), claims: new Map() }
   await readRanges(kafka, config, [(await admin.ranges(topic.name))[slot]!], async records => {
     for (const { value } of records) {
-      try {
-        const decoded = (await codec.decode(topic, value)) as Document
-        if (!belongs(decoded)) continue
-        const { id } = decoded
-        // Of prompts the id says enough.
-        if (topic !== human) held.ids.set(id, held.ids.get(id) ?? null)
-        else hold(held, id, contentHash(decoded.messages), claimOf(decoded))
-      } catch (error) {
-        // What cannot be read is somebody else's garbage; the processors bury it.
-        if (!(error instanceof DecodeError)) throw error
-      }
+      // What cannot be read is somebody else's garbage; the processors bury it.
+      const decoded = (await ifReadable(() => codec.decode(topic, value))) as Document | undefined
+      if (!decoded || !belongs(decoded)) continue
+      const { id } = decoded
+      // Of prompts the id says enough.
+      if (topic !== human) held.ids.set(id, held.ids.get(id) ?? null)
+      else hold(held, id, contentHash(decoded.messages), claimOf(decoded))
     }
   })
   return held

@@ -214,9 +214,6 @@ export async function calm(deployment: Deployment, dataset: string): Promise<voi
   ])
 }
 
-/** Retractions written at once. */
-const batch = 1000
-
 /**
  * Does what a plan says. Again, after an interruption: what is retracted stays as it was retracted first.
  * @param by who retracts
@@ -227,27 +224,27 @@ export async function retract(deployment: Deployment, plan: Plan, reason: string
   // An erasure remembers in the same entries what it took out of the log: what it writes meanwhile must stay.
   await inTurn(deployment, silentLog, eraseGroup, async () => {
     const gone = await retractionsOf(deployment, dataset)
-    for (let from = 0; from < entries.length; from += batch) {
-      const records = entries.slice(from, from + batch).map(({ id, ancestor }): [string, Retraction] => [
+    const records = entries.map(({ id, ancestor }): [string, Retraction] => {
+      const before = gone.get(id)
+      if (before) return [`${dataset}/${id}`, { ...before, descendants: descendants || before.descendants }]
+      return [
         `${dataset}/${id}`,
-        gone.has(id)
-          ? { ...gone.get(id)!, descendants: descendants || gone.get(id)!.descendants }
-          : {
-              id,
-              dataset,
-              kind: 'RETRACTED',
-              reason,
-              ancestor,
-              content_hash: '',
-              author: by,
-              created_at: microseconds(),
-              rows: [],
-              erased_at: null,
-              descendants
-            }
-      ])
-      await writeTable(deployment, retractions, records)
-    }
+        {
+          id,
+          dataset,
+          kind: 'RETRACTED',
+          reason,
+          ancestor,
+          content_hash: '',
+          author: by,
+          created_at: microseconds(),
+          rows: [],
+          erased_at: null,
+          descendants
+        }
+      ]
+    })
+    await writeTable(deployment, retractions, records)
   })
   await deployment.admin.settled([retractions.name])
 }

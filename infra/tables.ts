@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
-import { DecodeError, encodeChecked, ifReadable } from './codec.ts'
+import { DecodeError, encodeChecked, missingSchema } from './codec.ts'
 import type { Deployment } from './deployment.ts'
 import { openProducer, openTransactional, TransactionLost } from './kafka/producer.ts'
 import { readRanges } from './kafka/reader.ts'
@@ -32,42 +32,39 @@ export async function readTable<Value>(
   const { kafka, config, admin, codec } = deployment
   const entries = new Map<string, Value>()
   /** Newest entries that cannot be read, and why. */
-  const broken = new Map<string, { readonly place: string; readonly error?: unknown }>()
+  const broken = new Map<string, { readonly place: string; readonly error: DecodeError }>()
   await readRanges(kafka, config, await admin.ranges(topic.name), async records => {
     for (const { key, value, partition, offset } of records) {
       const called = key && name(key.toString(), partition)
       const place = `${topic.name}/${partition}@${offset}`
       let decoded: Value | null | undefined
-      let error: unknown
+      let error: DecodeError | undefined
       try {
-        decoded =
-          value === null
-            ? null
-            : await ifReadable(
-                () => codec.decode(topic, value),
-                () => place
-              )
+        decoded = value === null ? null : await codec.decode(topic, value)
       } catch (cause) {
-        // Another entry of the key may come behind it.
-        if (!(cause instanceof EverseedError && cause.cause instanceof DecodeError)) throw cause
+        if (!(cause instanceof DecodeError)) throw cause
         error = cause
       }
       if (called === null) unread?.(place, null)
-      else if (decoded === undefined) broken.set(called, { place, error })
+      else if (error !== undefined) broken.set(called, { place, error })
       else {
         broken.delete(called)
-        if (decoded === null) entries.delete(called)
+        if (decoded == null) entries.delete(called)
         else if (isNewer(decoded, entries.get(called))) entries.set(called, decoded)
       }
     }
   })
   for (const [called, { place, error }] of broken) {
     if (unread) unread(place, called)
-    else if (error !== undefined) throw error
+    else if (error.mayCome) throw missingSchema(place, error)
   }
   return entries
 }
 
+/** Entries sent at once. */
+const batch = 1000
+
+/** Writes entries, those of a long list in stretches: who is killed over it leaves the first of them. */
 export async function writeTable(
   deployment: Deployment,
   topic: Topic,
@@ -75,14 +72,15 @@ export async function writeTable(
 ): Promise<void> {
   const producer = await openProducer(deployment.kafka, deployment.config)
   try {
-    await producer.send(
-      entries.map(([key, value]) => ({
-        topic: topic.name,
-        partition: 0,
-        key,
-        value: encodeChecked(deployment.codec, topic, value)
-      }))
-    )
+    for (let from = 0; from < entries.length; from += batch)
+      await producer.send(
+        entries.slice(from, from + batch).map(([key, value]) => ({
+          topic: topic.name,
+          partition: 0,
+          key,
+          value: encodeChecked(deployment.codec, topic, value)
+        }))
+      )
   } finally {
     await producer.close()
   }

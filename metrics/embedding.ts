@@ -57,13 +57,13 @@ export function createEmbedding(): (words: Hashes) => Float64Array | undefined {
 }
 
 /** Sums over the embeddings of texts, and what adds one by the hashes of its words. */
-export function sumEmbeddings(): { readonly sums: VectorSums; add(words: Hashes): void } {
+export function sumEmbeddings(): { readonly sums: VectorSums; add(hashes: Hashes): void } {
   const embed = createEmbedding()
   const sums = createVectorSums(dimensions)
   return {
     sums,
-    add(words) {
-      const vector = embed(words)
+    add(hashes) {
+      const vector = embed(hashes)
       if (vector) addVector(sums, vector)
     }
   }

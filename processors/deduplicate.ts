@@ -109,7 +109,7 @@ export const deduplicate = defineProcessor({
       const { parent_ids, quoted_ids } = sample.provenance
       const held = [...parent_ids, ...quoted_ids].find(id => state.aside.has(`${sample.dataset}/${id}`))
       if (held !== undefined) {
-        const detail = `made of a human text that is set aside: models are asked about seed text alone`
+        const detail = 'made of a human text that is set aside: models are asked about seed text alone'
         return drop(
           'held_out',
           out('rejected', sample.id, rejection(sample, 'held_out', 'held_out', detail, held))

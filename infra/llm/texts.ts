@@ -4,7 +4,7 @@ import type { Texts } from '../../processors/ports.ts'
 import { contentHash } from '../../schemas/identity.ts'
 import { human, samplesHuman, samplesVerified, type Topic } from '../../schemas/topics.ts'
 import type { Document, Sample } from '../../schemas/types.ts'
-import { DecodeError } from '../codec.ts'
+import { ifReadable } from '../codec.ts'
 import type { Deployment } from '../deployment.ts'
 import { readRanges } from '../kafka/reader.ts'
 
@@ -102,11 +102,8 @@ export function readTexts({ kafka, config, codec, admin, registry }: Deployment)
     }))
     await readRanges(kafka, config, ranges, async records => {
       for (const { value } of records) {
-        try {
-          take(await codec.decodeFields(topic, fields, value))
-        } catch (error) {
-          if (!(error instanceof DecodeError)) throw error
-        }
+        const found = await ifReadable(() => codec.decodeFields(topic, fields, value))
+        if (found) take(found)
       }
     })
     for (const { partition, to } of ranges) read.set(`${topic.name}/${partition}`, to)

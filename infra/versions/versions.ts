@@ -123,9 +123,6 @@ async function count(
   return { manifest, digest: whole.digest(), parentDigest: before.digest(), cut }
 }
 
-/** Entries written at once. */
-const batch = 1000
-
 /**
  * Counts what a version over some offsets holds once everything that was retracted by now is out. Rows that were laid down
  * before the mixer heard that what they were made of leaves with its descendants are retracted here.
@@ -163,14 +160,11 @@ async function countWithout(
     await inTurn(deployment, silentLog, eraseGroup, async () => {
       for (const [id, one] of await retractionsOf(deployment, dataset.name)) gone.set(id, one)
       const fresh = heirs.filter(heir => gone.get(heir.id) === heir)
-      for (let from = 0; from < fresh.length; from += batch) {
-        const entries = fresh.slice(from, from + batch)
-        await writeTable(
-          deployment,
-          retractions,
-          entries.map(heir => [textKey(heir.dataset, heir.id), heir])
-        )
-      }
+      await writeTable(
+        deployment,
+        retractions,
+        fresh.map(heir => [textKey(heir.dataset, heir.id), heir])
+      )
       await deployment.admin.settled([retractions.name])
     })
   }
