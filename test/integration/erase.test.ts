@@ -1,11 +1,15 @@
 /** What an erasure would take out of a log besides, and what nothing takes out. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { erase } from '../../infra/erase/erase.ts'
 import { type Hit, keysOf, newestAmong } from '../../infra/erase/log.ts'
+import { wantedOf } from '../../infra/erase/wanted.ts'
 import { erasedHeader } from '../../infra/kafka/record.ts'
+import { retractionsOf, reword } from '../../infra/retractions.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { generations, retractions, training } from '../../schemas/topics.ts'
-import { write } from '../helpers/deployment.ts'
+import type { Retraction } from '../../schemas/types.ts'
+import { readAll, write } from '../helpers/deployment.ts'
 import { startWorkplace } from '../helpers/pipeline.ts'
 import * as make from '../helpers/records.ts'
 
@@ -77,4 +81,43 @@ test('of a table only the newest entry of a key stays whatever is compacted', as
   const hits = [0, 1, 2].map(offset => hit(retractions.name, 0, offset, entries[offset]!.key))
   const log = hit(generations.name, slot, 0, 'a')
   assert.deepEqual(await newestAmong(deployment, [...hits, log]), [hits[1], hits[2]])
+})
+
+test('reasons and authors that say the words are said anew, and nothing else of an entry', async () => {
+  const entry = (
+    id: string,
+    fields: Partial<Retraction>
+  ): { key: string; value: Retraction; partition: 0 } => ({
+    key: `w/${id}`,
+    value: make.retraction(id, { dataset: 'w', ...fields }),
+    partition: 0
+  })
+  const words = 'the words that have to go'
+  await write(deployment, retractions, [
+    entry('a', { reason: `it said ${words}!`, author: 'ann', descendants: true }),
+    entry('b', { reason: 'withdrawn', author: words }),
+    entry('c', { reason: 'withdrawn', author: 'ann' })
+  ])
+  await reword(deployment, ['nothing there', words], 'asked for', 'bob')
+  const found = await retractionsOf(deployment, 'w')
+  assert.deepEqual(
+    [...found.values()].map(one => [one.id, one.reason, one.author, one.descendants]),
+    [
+      ['a', 'asked for', 'ann', true],
+      ['b', 'withdrawn', 'bob', false],
+      ['c', 'withdrawn', 'ann', false]
+    ]
+  )
+})
+
+test('who is stopped before the first write has erased nothing', async () => {
+  const wanted = [wantedOf('d', 'h1', [make.message('document', 'words of a text that is to be erased')])]
+  const plan = { dataset: 'd', wanted, short: [], gone: [], records: {}, rows: 0, others: [], versions: [] }
+  const before = await readAll(deployment, retractions)
+  const stopped = new Error('stopped')
+  await assert.rejects(
+    erase(deployment, undefined, undefined, plan, 'asked for', 'ann', () => {}, AbortSignal.abort(stopped)),
+    stopped
+  )
+  assert.equal((await readAll(deployment, retractions)).length, before.length)
 })
