@@ -287,9 +287,9 @@ export async function launch(script, args) {
       PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
     }
   })
-  // A terminal sends its interrupts to the whole group, whoever knows this process alone to it: who hears of one interrupt twice
-  // at once takes it for one.
-  process.on('SIGINT', () => child.kill('SIGINT'))
+  // A terminal sends its interrupts to the whole group, so the child has got it already. Passed on it would come twice, and the
+  // second time may meet a child that has ended its work and listens no more: it would die of it, and not end with its own code.
+  process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
   child.on('error', error => fail(error.message))

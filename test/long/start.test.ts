@@ -19,19 +19,19 @@ function newFolder(t: TestContext): string {
   return folder
 }
 
-/** Starts the parts, does something and stops them by a signal, which the launcher passes on; what was said on the way. */
+/** Starts the parts, does something and stops them; what was said on the way. */
 async function startParts(
   t: TestContext,
   dataDir: string,
   env: NodeJS.ProcessEnv = {},
-  signal: NodeJS.Signals = 'SIGTERM',
   meanwhile: () => Promise<void> = async () => {}
 ): Promise<string> {
   const args = [join(root, 'bin/everseed.js'), '--data-dir', dataDir, 'up', '--only', 'none']
   const up = run(t, process.execPath, args, { ...bareEnvironment(), ...env })
   await up.says(/Ctrl-C stops everything/)
   await meanwhile()
-  up.process.kill(signal)
+  // The launcher passes it on; an interrupt it would leave to the terminal.
+  up.process.kill('SIGTERM')
   assert.deepEqual(await up.exited, { code: 0, signal: null }, up.output())
   return up.output()
 }
@@ -79,7 +79,7 @@ test('topics that are not kept as they must be keep processors from starting, an
     await deployment.admin.setSettings('samples.human', new Map([['retention.ms', String(retentionMs)]]))
     await deployment.close()
   }
-  await startParts(t, dataDir, {}, 'SIGINT', () => keepFor(86_400_000))
+  await startParts(t, dataDir, {}, () => keepFor(86_400_000))
   const args = [join(root, 'bin/everseed.js'), '--data-dir', dataDir, 'up']
   const { code, stderr } = await start(process.execPath, args, { cwd: root }).ended
   assert.equal(code, 1)
@@ -87,7 +87,7 @@ test('topics that are not kept as they must be keep processors from starting, an
     stderr,
     /samples\.human: retention\.ms is 86400000, must be -1\..*--only none.*\[TOPIC_MISMATCH\]/
   )
-  const said = await startParts(t, dataDir, {}, 'SIGINT', () => keepFor(-1))
+  const said = await startParts(t, dataDir, {}, () => keepFor(-1))
   assert.match(said, /must be -1\..*the parts run all the same, so that it can be done/)
   assert.doesNotMatch(await startParts(t, dataDir), /must be/)
 })
