@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { microseconds } from '../../infra/deployment.ts'
+import { slotsOf } from '../../infra/versions/rows.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { datasets, diversityStats, retractions, samplesRejected, training } from '../../schemas/topics.ts'
 import type { DiversityStat, Rejection, Sample } from '../../schemas/types.ts'
@@ -201,6 +202,37 @@ test('what was retracted since is left out, rows and answers of pairs, and the c
     if (line.includes('by a person')) human++
     assert.ok(human >= 0.5 * all, `${human} of ${all}`)
   }
+})
+
+test('of a dataset in two slots each prefix of a slot holds the floor by itself after a retraction', async () => {
+  const two = make.dataset('two', { shards: 2 })
+  await write(deployment, datasets, [{ key: 'two', value: two }])
+  const [first, second] = slotsOf(two, deployment.config.partitions)
+  const provenance = make.humanProvenance({ split: 'SEED' })
+  const person = (id: string): Sample => make.humanSample(id, `Text ${id}.`, { dataset: 'two', provenance })
+  const rowsOf = (partition: number, samples: readonly Sample[]) =>
+    samples.map(value => ({ key: `two/${value.id}`, value, partition }))
+  await write(deployment, training, [
+    // More people than the floor asks for pay nothing in the other slot.
+    ...rowsOf(first!, [person('a'), person('b')]),
+    ...rowsOf(second!, [person('c'), make.sample('m', 'Answer.', { dataset: 'two' })])
+  ])
+  assert.equal((await everseed(['versions', 'create', 'two'])).code, 0)
+  await write(deployment, retractions, [
+    { key: 'two/c', value: make.retraction('c', { dataset: 'two', created_at: 1 }) }
+  ])
+  const answer = await everseed([
+    'export',
+    'two@1',
+    '--out',
+    join(folder, 'two'),
+    '--format',
+    'text',
+    '--validation',
+    '0'
+  ])
+  assert.match(answer.stdout, /^two@1 is exported to \S+ as text: 2 rows/)
+  assert.match(answer.stderr, /^1 rows were left out: retracted\n1 rows were left out: they had/m)
 })
 
 test('for people it says what it did and what it left out; a folder with something else is refused', async () => {

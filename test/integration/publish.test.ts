@@ -81,14 +81,15 @@ test('a prompt that is made of held-out text is refused, by its id and by its na
   const [seed, held] = ['of the seed', 'held out'].map(words => contentHash(document(words).messages))
   await write(deployment, human, [
     { key: 'd/s', value: document('of the seed', { id: 's' }), partition: run.slot },
-    { key: 'd/h', value: document('held out', { id: 'h' }), partition: run.slot }
+    { key: 'd/h', value: document('held out', { id: 'h' }), partition: run.slot },
+    { key: 'd/f', value: document('fresh', { id: 'f' }), partition: run.slot }
   ])
   await write(deployment, samplesHuman, [
     { key: `d/${seed}`, value: taken(seed!, 'SEED'), partition: run.slot },
     { key: `d/${held}`, value: taken(held!, 'AUDIT'), partition: run.slot }
   ])
   async function* asked(): AsyncIterable<Line> {
-    for (const [index, parent] of ['s', seed, 'h', held].entries())
+    for (const [index, parent] of ['s', seed, 'h', held, 'f'].entries())
       yield {
         number: index + 1,
         text: JSON.stringify({ prompt: `Edit ${index}.`, origin: 'HUMAN_EDITED', parent_ids: [parent] })
@@ -97,9 +98,10 @@ test('a prompt that is made of held-out text is refused, by its id and by its na
   const rejected: string[] = []
   const on = { rejected: ({ error }: Rejected): void => void rejected.push(error) }
   const report = await publishPrompts(deployment, run, recipe('r'), asked(), 'test', on)
-  assert.deepEqual([report.published, report.rejected], [2, 2])
+  assert.deepEqual([report.published, report.rejected], [2, 3])
   for (const [index, name] of ['h', held].entries())
     assert.match(rejected[index]!, new RegExp(`^parent ${name} is set aside \\(split AUDIT\\)`))
+  assert.match(rejected[2]!, /^parent f is not taken in yet, and may be set aside/)
 })
 
 test('a late word about a run with an older revision is not heard', async t => {
