@@ -5,6 +5,7 @@ import { erase } from '../../infra/erase/erase.ts'
 import { type Hit, keysOf, newestAmong } from '../../infra/erase/log.ts'
 import { wantedOf } from '../../infra/erase/wanted.ts'
 import { erasedHeader } from '../../infra/kafka/record.ts'
+import { type Plan, retract } from '../../infra/retract.ts'
 import { retractionsOf, reword } from '../../infra/retractions.ts'
 import { slotOf } from '../../schemas/identity.ts'
 import { generations, retractions, training } from '../../schemas/topics.ts'
@@ -120,4 +121,28 @@ test('who is stopped before the first write has erased nothing', async () => {
     stopped
   )
   assert.equal((await readAll(deployment, retractions)).length, before.length)
+})
+
+test('whoever retracts a text again takes nothing back of what was asked before', async () => {
+  const before = make.retraction('r', { dataset: 'w', reason: 'first', descendants: true })
+  await write(deployment, retractions, [{ key: 'w/r', value: before, partition: 0 }])
+  const standing = { rows: 0, human: 0, displaced: 0 }
+  const plan: Plan = {
+    dataset: 'w',
+    descendants: false,
+    entries: [{ id: 'r', ancestor: null }],
+    named: 1,
+    already: 0,
+    unseen: null,
+    rows: 0,
+    floor: 0.5,
+    before: standing,
+    after: standing,
+    versions: [],
+    prompts: null,
+    models: null
+  }
+  await retract(deployment, plan, 'second', 'bob')
+  const found = (await retractionsOf(deployment, 'w')).get('r')
+  assert.deepEqual(structuredClone(found), structuredClone(before))
 })

@@ -193,3 +193,17 @@ test('two who close at once close one; a name that is not there is told with tho
   assert.equal(code, 2)
   assert.match(stderr, /no version twice@7; there are twice@1; close one with/)
 })
+
+test('a row of a schema the registry does not know, yet, keeps a version from being closed over it', async () => {
+  await write(deployment, datasets, [{ key: 'lag', value: make.dataset('lag') }])
+  const own = slotOf('lag', '', 1, deployment.config.partitions)
+  const frame = deployment.codec.encode(training, make.humanSample('lag-1', 'text', { dataset: 'lag' }))
+  frame.writeInt32BE(2 ** 30, 1)
+  await write(deployment, training, [{ key: 'lag-1', value: frame, partition: own }])
+  const { code, stderr } = await everseed(['versions', 'create', 'lag'])
+  assert.equal(code, 2)
+  assert.match(
+    stderr,
+    /everseed: training\/\d@\d+: the registry does not know schema 1073741824; .*Bring the schema back \[RECORD_INVALID\]/
+  )
+})
