@@ -1,11 +1,13 @@
 /** One processor as a process: `everseed run NAME`. */
-import type { Processor } from '../processors/contract.ts'
+import type { Tagger } from '../metrics/pos-compression-ratio.ts'
+import type { Ports, Processor } from '../processors/contract.ts'
 import { type ErrorCode, EverseedError } from '../schemas/errors.ts'
 import { tables as tableTopics } from '../schemas/topics.ts'
 import type { Config } from './config.ts'
 import { connect, type Deployment, microseconds } from './deployment.ts'
 import type { FailedMessage } from './embedded/child.ts'
 import { createLog } from './log.ts'
+import { createTagger } from './measure/tagger.ts'
 import { allTopics, findProcessor, loadStore, readByStoreOnly, storeName } from './processors.ts'
 import { createMetrics } from './runner/counters.ts'
 import { serveHealth } from './runner/health.ts'
@@ -135,9 +137,11 @@ async function makeHost(
   await deployment.prepare([...topicsOf(processor), ...Object.values(tableTopics)])
   let tick: () => void = () => {}
   const tables = await openTables(kafka, config, { admin, codec, log, now: microseconds }, () => tick())
-  const needs = new Set(processor.needs)
-  const { createPorts } = needs.size > 0 ? await import('./llm/ports.ts') : { createPorts: undefined }
+  // Clients of providers are loaded for who calls them.
+  const calls = processor.needs?.some(need => need !== 'tagger') ?? false
+  const { createPorts } = calls ? await import('./llm/ports.ts') : { createPorts: undefined }
   const ports = createPorts?.(deployment, log)
+  let tagger: Tagger | undefined
   if (ports) metrics.providers(() => ports.states())
   const host = createHost({
     kafka,
@@ -146,7 +150,7 @@ async function makeHost(
     codec,
     processor,
     tables,
-    ports: ports ?? ({} as never),
+    ports: { ...ports, tagger: () => (tagger ??= createTagger()) } as Omit<Ports, 'journal'>,
     log,
     metrics,
     now: microseconds,

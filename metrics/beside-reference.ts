@@ -1,29 +1,22 @@
 /**
- * A window beside a frozen human reference: what `klDivergence`, `jsDivergence`, `tailTypesKept`, `tailMass`, `logPerplexity`,
- * `clusterSpread` and `frechetDistance` say of it, in one pass over the hashes of its words. The order of the documents does not
- * matter but for rounding.
+ * A window beside a frozen human reference: what `expectationAdjustedDistinct`, `klDivergence`, `jsDivergence`, `tailTypesKept`,
+ * `tailMass`, `logPerplexity` and `clusterSpread` say of it, in one pass over the hashes of its words. The order of the documents
+ * does not matter but for rounding.
  */
 import { clusterSpread } from './cluster-hits.ts'
+import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
 import { type Hashes, createHashes, reserve } from './hashes.ts'
 import { interquartileRange } from './interquartile-range.ts'
 import type { ReferenceKey } from './keys.ts'
-import { end, firstWord, unknown } from './kneser-ney.ts'
+import { firstWord, unknown } from './kneser-ney.ts'
 import { mean, standardDeviation } from './moments.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 import { trimmed } from './trimmed.ts'
-import type { VectorSums } from './vector-sums.ts'
 
 /** Hashes of a window's words, one document after the other. */
 type Words = { readonly tokens: Hashes; readonly ends: readonly number[] }
-
-/** A window: a panel is one. */
-type Window = {
-  readonly words: Words
-  /** Sums over the sentence embeddings of its documents. */
-  readonly embeddings: VectorSums
-}
 
 /** What a document is beside a reference, whatever windows it is in. */
 export type DocumentBeside = {
@@ -48,20 +41,19 @@ let counts = new Int32Array(0)
  * @param to where they end
  */
 export function logPerplexityOf(
-  { lo, hi, length }: Hashes,
+  { lo, hi, length: all }: Hashes,
   { find, model }: HashedReference,
   from = 0,
-  to = length
+  to = all
 ): number {
-  if (to === from) return Number.NaN
-  const contexts = model.start(true)
-  let sum = 0
-  for (let at = from; at < to; at++) {
-    const id = find(lo[at]!, hi[at]!)
-    sum += Math.log(model.step(id < 0 ? unknown : id + firstWord, contexts))
+  const length = to - from
+  if (length === 0) return Number.NaN
+  if (ids.length < length) ids = new Int32Array(length * 2)
+  for (let at = 0; at < length; at++) {
+    const id = find(lo[from + at]!, hi[from + at]!)
+    ids[at] = id < 0 ? unknown : id + firstWord
   }
-  sum += Math.log(model.step(end, contexts))
-  return -sum / (to - from + 1)
+  return -model.logProbability(ids, length) / (length + 1)
 }
 
 /** What a document is beside a reference: its words by their hashes, from where to where. */
@@ -89,10 +81,10 @@ export function documentsBeside({ tokens, ends }: Words, reference: HashedRefere
  * @returns all undefined where a window has no tokens
  */
 export function besideReference(
-  { words, embeddings }: Window,
+  words: Words,
   reference: HashedReference,
   documents: readonly DocumentBeside[] = documentsBeside(words, reference)
-): Record<ReferenceKey, Measured> {
+): Record<Exclude<ReferenceKey, 'embedding_frechet'>, Measured> {
   const { tokens } = words
   number(tokens, reference)
   const values = {
@@ -101,8 +93,7 @@ export function besideReference(
     ...clusterSpread(
       documents.map(({ cluster }) => cluster),
       reference.clusters
-    ),
-    embedding_frechet: reference.frechet(embeddings)
+    )
   }
   for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
   strange.clear()
@@ -170,7 +161,9 @@ function divergence(length: number, reference: HashedReference) {
       : tail === 0
         ? undefinedBecause('the reference has no tail')
         : measured(value)
+  const vocabulary = reference.counts.length
   return {
+    ead_1: expectationAdjustedDistinct(vocabulary - absent + spectrum.types, length, vocabulary),
     kl_to_human: some(Math.max(0, kl)),
     js_to_human: some(Math.min(1, Math.max(0, js / 2))),
     tail_types_kept: ofTail(kept / tail),

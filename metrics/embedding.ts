@@ -9,8 +9,18 @@ export const embeddingId = 'all-minilm-l6-v2-words-64-1'
 /** Numbers of a vector. */
 export const embeddingDimensions = dimensions
 
-/** The packaged model. */
-type Model = { readonly table: GramTable; readonly rows: Int8Array }
+/**
+ * The packaged model. Four numbers of a vector lie in one of 32 bits, each made positive: two of them at a time are added up in
+ * halves of 16 bits.
+ */
+type Model = { readonly table: GramTable; readonly rows: Int32Array }
+
+/** 32-bit numbers of a vector. */
+const fours = dimensions / 4
+/** What makes a number positive. */
+const offset = 128
+/** Vectors that two halves have room for. */
+const mostAdded = 256
 
 let model: Model | undefined
 
@@ -21,8 +31,10 @@ function unpacked(): Model {
   const hashes = createHashes()
   hashTokens(words.split(' '), hashes)
   table.add(hashes, 1)
-  const { buffer, byteOffset, length } = Buffer.from(vectors, 'base64')
-  model = { table, rows: new Int8Array(buffer, byteOffset, length) }
+  const bytes = Buffer.from(vectors, 'base64')
+  const rows = new Int32Array(bytes.length / 4)
+  for (let at = 0; at < rows.length; at++) rows[at] = bytes.readInt32LE(at * 4) ^ 0x80808080
+  model = { table, rows }
   return model
 }
 
@@ -44,14 +56,40 @@ export function createEmbedding(): (words: Hashes) => Float64Array | undefined {
   const { table, rows } = unpacked()
   const sums = new Int32Array(dimensions)
   const vector = new Float64Array(dimensions)
+  // The first and third, and the second and fourth number of every four.
+  const [odd, even] = [new Int32Array(fours), new Int32Array(fours)]
+
+  /** Adds halves that hold so many vectors to the sums, and empties them. */
+  function unload(added: number): void {
+    const shift = offset * added
+    for (let four = 0; four < fours; four++) {
+      const place = four * 4
+      sums[place] = sums[place]! + (odd[four]! & 0xffff) - shift
+      sums[place + 1] = sums[place + 1]! + (even[four]! & 0xffff) - shift
+      sums[place + 2] = sums[place + 2]! + (odd[four]! >>> 16) - shift
+      sums[place + 3] = sums[place + 3]! + (even[four]! >>> 16) - shift
+    }
+    odd.fill(0)
+    even.fill(0)
+  }
+
   return ({ lo, hi, length }) => {
     sums.fill(0)
+    let added = 0
     for (let at = 0; at < length; at++) {
-      const row = table.find(lo[at]!, hi[at]!) * dimensions
+      const row = table.find(lo[at]!, hi[at]!) * fours
       if (row < 0) continue
-      // Whole numbers by `| 0`: a third faster.
-      for (let place = 0; place < dimensions; place++) sums[place] = (sums[place]! + rows[row + place]!) | 0
+      for (let four = 0; four < fours; four++) {
+        const numbers = rows[row + four]!
+        odd[four] = (odd[four]! + (numbers & 0xff00ff)) | 0
+        even[four] = (even[four]! + ((numbers >>> 8) & 0xff00ff)) | 0
+      }
+      added += 1
+      if (added < mostAdded) continue
+      unload(added)
+      added = 0
     }
+    unload(added)
     return scaleToUnit(sums, vector)
   }
 }

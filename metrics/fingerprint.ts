@@ -6,6 +6,7 @@ import { type Hashes, createHashes } from './hashes.ts'
 
 /** Hashes of one document's tokens. */
 export type Fingerprint = {
+  readonly text: string
   /** By the `words` tokenizer. */
   readonly words: Hashes
   /** By the `whitespace` tokenizer. */
@@ -26,6 +27,6 @@ export function createFingerprinter(): (text: string) => Fingerprint {
   return text => {
     hashWords(text, words)
     hashWhitespace(text, whitespace)
-    return { words, whitespace, features: features(words), embedding: embedding(words) }
+    return { text, words, whitespace, features: features(words), embedding: embedding(words) }
   }
 }

@@ -1,28 +1,21 @@
 /** Every metric of a list of texts, by one call. */
 import { clusterSpread } from './cluster-hits.ts'
-import { compressionBudget, compressionRatio } from './compression-ratio.ts'
+import { compressionRatio } from './compression-ratio.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { embeddingId } from './embedding.ts'
 import { dimensions, featuresId } from './features.ts'
 import { frechetDistance } from './frechet.ts'
 import { createHashes, hashTokens } from './hashes.ts'
-import { hdd } from './hdd.ts'
-import { heapsFit } from './heaps-fit.ts'
-import { herdanC } from './herdan-c.ts'
 import { humanRatio } from './human-ratio.ts'
 import { interquartileRange } from './interquartile-range.ts'
 import { jsDivergence } from './js-divergence.ts'
 import { klDivergence } from './kl-divergence.ts'
-import { type Lexicon, createLexicon } from './lexicon.ts'
 import { logPerplexity } from './log-perplexity.ts'
-import { mattr } from './mattr.ts'
 import { meanCosine } from './mean-cosine.ts'
 import { mean, standardDeviation } from './moments.ts'
-import { mtld } from './mtld.ts'
 import { ngramDiversity } from './ngram-diversity.ts'
 import { ngramKernel, ngramKernelId } from './ngram-kernel.ts'
 import { novelTypeShare } from './novel-type-share.ts'
-import { type Occurrences, occurrencesOf } from './occurrences.ts'
 import { createPanel } from './panel.ts'
 import { type Tagger, posCompressionRatio } from './pos-compression-ratio.ts'
 import { posPatterns } from './pos-patterns.ts'
@@ -30,8 +23,7 @@ import { type Reference, createReference, toVectors } from './reference.ts'
 import { type Measured, measured, undefinedBecause, valueOf } from './result.ts'
 import { rougeL, rougeTokens } from './rouge-l.ts'
 import { selfBleu } from './self-bleu.ts'
-import { simpsonD } from './simpson.ts'
-import { countsOf, spectrumOf, totalOf } from './spectrum.ts'
+import { addCounts, countsOf, totalOf } from './spectrum.ts'
 import { symmetricEigenvalues } from './eigenvalues.ts'
 import { tailMass } from './tail-mass.ts'
 import { tailTypesKept } from './tail-types-kept.ts'
@@ -43,7 +35,6 @@ import { trimmed } from './trimmed.ts'
 import { addVector, createVectorSums } from './vector-sums.ts'
 import { vendi } from './vendi.ts'
 import { vendiQ2 } from './vendi-q2.ts'
-import { yuleK } from './yule-k.ts'
 
 /** What texts are compared with, and how many of them the metrics take that compare documents. */
 export type TextOptions = {
@@ -86,9 +77,6 @@ export type TextMetrics = {
   readonly undefined: Partial<Record<TextKey, string>>
 }
 
-/** Shorter documents have no MTLD worth the name. */
-const shortestMtld = 100
-
 /**
  * Measures texts: every metric there is, or why it has none. The order of the texts counts for the pooled moving ratios,
  * MTLD, Heaps and compression, and for which texts the samples take. Complexity: linear in the texts; ROUGE-L and the kernel
@@ -117,7 +105,7 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
   const patternsOf = ({ documents }: Reference, { tags }: Tagger): readonly string[] =>
     (patterns ??= posPatterns(documents.map(tags)))
   return texts => {
-    const lexicon = createLexicon()
+    const counts = new Map<string, number>()
     const perplexities: number[] = []
     const nearest: number[] = []
     const hashes = createHashes()
@@ -125,7 +113,7 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     const sample: string[][] = []
     for (const text of texts) {
       const tokens = words(text)
-      lexicon.add(tokens)
+      addCounts(counts, tokens)
       if (sample.length < Math.max(selfBleuSample, kernelSample)) sample.push(tokens)
       const value = human?.model && valueOf(logPerplexity(human.model, tokens))
       if (value !== undefined) perplexities.push(value)
@@ -137,14 +125,15 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     for (const text of texts) panel.add(text)
     const results: Record<TextKey, Measured> = {
       ...panel.values(),
-      ...lexical(lexicon, human),
+      ead_1: human
+        ? expectationAdjustedDistinct(counts.size, totalOf(counts), human.counts.size)
+        : undefinedBecause(noReference),
       ngram_diversity_4: ngramDiversity(texts),
       compression_ratio: compressionRatio(texts),
-      compression_ratio_80k: compressionRatio(texts, compressionBudget),
       self_bleu_4: selfBleu(sample.slice(0, selfBleuSample)),
       rouge_l: rougeL(texts.slice(0, rougeSample).map(rougeTokens)),
       ...diversity(sample.slice(0, kernelSample)),
-      ...comparison(lexicon.counts(), others),
+      ...comparison(counts, others),
       frechet_distance: frechet(texts, human),
       embedding_frechet: human ? human.frechet(panel.embeddings) : undefinedBecause(noReference),
       ...perplexity(perplexities, human),
@@ -171,33 +160,6 @@ type Others = {
   readonly band: readonly (readonly string[])[] | undefined
 }
 
-/** What one pass over the words gives beside the panel. */
-function lexical(lexicon: Lexicon, human: Reference | undefined) {
-  const pooled = lexicon.pooled()
-  const spectrum = spectrumOf(lexicon.counts().values())
-  const occurrences = occurrencesOf(pooled)
-  const firsts: number[] = []
-  for (const [at, before] of occurrences.previous.entries()) if (before < 0) firsts.push(at)
-  const heaps = heapsFit(firsts, pooled.length)
-  return {
-    heaps_fit_k: heaps.k,
-    heaps_fit_beta: heaps.beta,
-    herdan_c: herdanC(spectrum),
-    yule_k: yuleK(spectrum),
-    simpson_d: simpsonD(spectrum),
-    hdd_42: hdd(spectrum),
-    mattr_50: perDocument(lexicon.lengths, 50, (from, to) => mattr(occurrences, 50, from, to)),
-    mattr_100: perDocument(lexicon.lengths, 100, (from, to) => mattr(occurrences, 100, from, to)),
-    mattr_50_pooled: mattr(occurrences, 50),
-    mattr_100_pooled: mattr(occurrences, 100),
-    mtld: perDocument(lexicon.lengths, shortestMtld, (from, to) => mtldWithin(occurrences, from, to)),
-    mtld_pooled: mtld(occurrences),
-    ead_1: human
-      ? expectationAdjustedDistinct(spectrum.types, spectrum.tokens, human.counts.size)
-      : undefinedBecause(noReference)
-  }
-}
-
 const noReference = 'no reference texts'
 const noSpeech = {
   pos_compression_ratio: undefinedBecause('parts of speech were not asked for'),
@@ -207,25 +169,6 @@ const noClusters = {
   cluster_coverage: undefinedBecause(noReference),
   cluster_entropy: undefinedBecause(noReference)
 } as const
-const mtldWithin = (occurrences: Occurrences, from: number, to: number): Measured =>
-  mtld(occurrences, undefined, from, to)
-
-/** The mean of a metric over the documents of at least that many tokens. */
-function perDocument(
-  lengths: readonly number[],
-  least: number,
-  metric: (from: number, to: number) => Measured
-): Measured {
-  const values: number[] = []
-  let from = 0
-  for (const length of lengths) {
-    const value = length < least ? undefined : valueOf(metric(from, from + length))
-    if (value !== undefined) values.push(value)
-    from += length
-  }
-  return values.length === 0 ? undefinedBecause(`no document of at least ${least} tokens`) : mean(values)
-}
-
 /** How unlike one another the documents are, under the n-gram kernel. */
 function diversity(documents: readonly (readonly string[])[]) {
   const { items, entries } = ngramKernel(documents)

@@ -10,20 +10,34 @@ export type Occurrences = {
 
 /**
  * Finds them. Complexity: linear.
- * @param tokens tokens, or numbers that stand for them
+ * @param tokens of a text
  */
-export function occurrencesOf(tokens: ArrayLike<string> | ArrayLike<number>): Occurrences {
-  const { length } = tokens
-  const previous = new Int32Array(length).fill(-1)
+export function occurrencesOf(tokens: readonly string[]): Occurrences {
+  const numbers = new Map<string, number>()
+  const ids = Int32Array.from(tokens, token => {
+    const id = numbers.get(token) ?? numbers.size
+    if (id === numbers.size) numbers.set(token, id)
+    return id
+  })
+  return occurrencesOfIds(ids, numbers.size)
+}
+
+/**
+ * Finds them of tokens that are numbered. Complexity: linear.
+ * @param ids numbers that stand for tokens
+ * @param types the numbers are below it
+ */
+export function occurrencesOfIds(ids: Int32Array, types: number): Occurrences {
+  const { length } = ids
+  const previous = new Int32Array(length)
   const next = new Int32Array(length).fill(length)
-  const last = new Map<string | number, number>()
+  const last = new Int32Array(types).fill(-1)
   for (let at = 0; at < length; at++) {
-    const before = last.get(tokens[at]!)
-    if (before !== undefined) {
-      previous[at] = before
-      next[before] = at
-    }
-    last.set(tokens[at]!, at)
+    const id = ids[at]!
+    const before = last[id]!
+    previous[at] = before
+    if (before >= 0) next[before] = at
+    last[id] = at
   }
   return { previous, next }
 }

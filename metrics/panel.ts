@@ -1,5 +1,6 @@
 /** The panel: every metric of a window in one pass over its documents, without comparing documents in pairs. */
 import { chao1 } from './chao1.ts'
+import { compressionBudget, compressionRatio } from './compression-ratio.ts'
 import { coverage } from './coverage.ts'
 import { distinctInter, distinctIntra } from './distinct.ts'
 import { entropyChaoShen } from './entropy-chao-shen.ts'
@@ -10,15 +11,22 @@ import { dimensions } from './features.ts'
 import { type Fingerprint, createFingerprinter } from './fingerprint.ts'
 import { GramTable } from './gram-table.ts'
 import { type Hashes, appendHashes, createHashes, lengthenGrams } from './hashes.ts'
+import { hdd } from './hdd.ts'
+import { heapsFit } from './heaps-fit.ts'
 import { heapsBeta } from './heaps.ts'
+import { herdanC } from './herdan-c.ts'
 import { meanCosine } from './mean-cosine.ts'
 import { missingMass } from './missing-mass.ts'
-import type { PanelKey } from './keys.ts'
+import type { GlancePanelKey, PanelKey } from './keys.ts'
 import { mean, standardDeviation } from './moments.ts'
+import { movingRatios } from './moving-ratios.ts'
+import { occurrencesOfIds } from './occurrences.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 import { createRepeatFilter } from './repeats.ts'
 import { othersHolding, selfRepetition } from './self-repetition.ts'
-import { withSingletons } from './spectrum.ts'
+import { simpsonD } from './simpson.ts'
+import { type Spectrum, withSingletons } from './spectrum.ts'
+import { symmetricEigenvalues } from './eigenvalues.ts'
 import { ttr } from './ttr.ts'
 import {
   type VectorSums,
@@ -28,7 +36,9 @@ import {
   squaredProducts,
   squaredSum
 } from './vector-sums.ts'
+import { vendi } from './vendi.ts'
 import { vendiQ2 } from './vendi-q2.ts'
+import { yuleK } from './yule-k.ts'
 
 /** Accumulates the documents of a window. */
 export type Panel = {
@@ -42,8 +52,12 @@ export type Panel = {
   readonly words: Pool
   /** Sums over the sentence embeddings of what was added; valid until more is. */
   readonly embeddings: VectorSums
+  /** The first documents, as many as the compression ratio is taken of; valid until the panel is emptied. */
+  readonly opening: readonly string[]
   /** Every metric of what was added, or why it has none. The window may go on afterwards. */
   values(): Record<PanelKey, Measured>
+  /** The metrics of a glance, the same numbers in a fraction of the time. */
+  glance(): Record<GlancePanelKey, Measured>
   /** Empties the window and keeps its memory for the next. */
   clear(): void
 }
@@ -146,10 +160,32 @@ function repeated(pool: Pool, n: number): Measured {
   return selfRepetition(othersHolding(ids, ends, table.size))
 }
 
+/** What is read off the words in their order; the table holds them. */
+function lexical({ tokens, ends }: Pool, spectrum: Spectrum) {
+  const ids = new Int32Array(tokens.length)
+  for (let at = 0; at < ids.length; at++) ids[at] = table.find(tokens.lo[at]!, tokens.hi[at]!)
+  const fit = heapsFit(table.firsts, ids.length)
+  return {
+    heaps_fit_k: fit.k,
+    heaps_fit_beta: fit.beta,
+    herdan_c: herdanC(spectrum),
+    yule_k: yuleK(spectrum),
+    simpson_d: simpsonD(spectrum),
+    hdd_42: hdd(spectrum),
+    ...movingRatios(occurrencesOfIds(ids, table.size), ends)
+  }
+}
+
+/** Vendi scores that need eigenvalues: those of X^T X are those of the kernel matrix, but for zeros. */
+function vendiScores({ count, sum, products }: VectorSums) {
+  const eigenvalues = symmetricEigenvalues(products, sum.length).map(value => value / count)
+  return { embedding_vendi_q1: vendi(eigenvalues), embedding_vendi_qinf: vendi(eigenvalues, Infinity) }
+}
+
 /**
  * An empty panel. Pooled values run over the documents in the order they are added; n-grams never cross documents.
  * Complexity: adding copies the hashes; `values` is linear in the tokens. Memory: 16 to 32 bytes a token, that is at
- * most 0.6 MB for a window of 20,000, and 33 kB for the embeddings.
+ * most 0.6 MB for a window of 20,000, 33 kB for the embeddings, and the texts that the compression ratio is taken of.
  */
 export function createPanel(): Panel {
   const fingerprint = createFingerprinter()
@@ -157,27 +193,26 @@ export function createPanel(): Panel {
   const whitespace = createPool()
   const features = { count: 0, sum: new Float64Array(dimensions) }
   const embeddings = createVectorSums(embeddingDimensions)
+  const opening: string[] = []
+  let openingUnits = 0
 
-  function values(): Record<PanelKey, Measured> {
+  function values(atAGlance: true): Record<GlancePanelKey, Measured>
+  function values(atAGlance: false): Record<PanelKey, Measured>
+  function values(atAGlance: boolean): Record<GlancePanelKey, Measured> | Record<PanelKey, Measured> {
     const lengths = words.ends.map((end, index) => end - (words.ends[index - 1] ?? 0))
+    for (const n of [1, 2, 3, 4]) toOrder(whitespace, n)
+    const self = repeated(whitespace, 4)
     toOrder(words, 1)
     const one = distinct(words, 1)
     const spectrum = table.spectrum()
     const heaps = heapsBeta(table.firsts, spectrum.tokens)
+    const inOrder = atAGlance ? undefined : lexical(words, spectrum)
     toOrder(words, 2)
     const two = distinct(words, 2)
     const pairs = withSingletons(table.spectrum(), two.alone)
-    toOrder(words, 3)
-    const three = distinct(words, 3)
-    toOrder(words, 4)
-    const four = distinct(words, 4)
-    for (const n of [1, 2, 3, 4]) toOrder(whitespace, n)
-    const self = repeated(whitespace, 4)
-    table.clear()
-    if (grams.lo.length > largestKept) Object.assign(grams, createHashes())
     const { tokens, types, f1, f2 } = spectrum
     const some = (value: number): Measured => (tokens === 0 ? undefinedBecause('no tokens') : measured(value))
-    return {
+    const glance = {
       documents: measured(lengths.length),
       tokens: measured(tokens),
       types: some(types),
@@ -186,12 +221,8 @@ export function createPanel(): Panel {
       ttr: ttr(spectrum),
       distinct_1_inter: one.inter,
       distinct_2_inter: two.inter,
-      distinct_3_inter: three.inter,
-      distinct_4_inter: four.inter,
       distinct_1_intra: one.intra,
       distinct_2_intra: two.intra,
-      distinct_3_intra: three.intra,
-      distinct_4_intra: four.intra,
       self_repetition_4: self,
       f1: some(f1),
       f2: some(f2),
@@ -204,10 +235,30 @@ export function createPanel(): Panel {
       entropy_2: entropy(pairs),
       entropy_2_chao_shen: entropyChaoShen(pairs),
       heaps_beta: heaps,
-      feature_cosine: meanCosine(squaredSum(features), features.count),
       embedding_cosine: meanCosine(squaredSum(embeddings), embeddings.count),
       embedding_vendi_q2: vendiQ2(squaredProducts(embeddings), embeddings.count)
     }
+    if (inOrder === undefined) return glance
+    toOrder(words, 3)
+    const three = distinct(words, 3)
+    toOrder(words, 4)
+    const four = distinct(words, 4)
+    return {
+      ...glance,
+      ...inOrder,
+      ...vendiScores(embeddings),
+      distinct_3_inter: three.inter,
+      distinct_4_inter: four.inter,
+      distinct_3_intra: three.intra,
+      distinct_4_intra: four.intra,
+      compression_ratio_80k: compressionRatio(opening, compressionBudget),
+      feature_cosine: meanCosine(squaredSum(features), features.count)
+    }
+  }
+
+  function forgetCounts(): void {
+    table.clear()
+    if (grams.lo.length > largestKept) Object.assign(grams, createHashes())
   }
 
   return {
@@ -215,6 +266,11 @@ export function createPanel(): Panel {
       const hashes = typeof document === 'string' ? fingerprint(document) : document
       addTo(words, hashes.words)
       addTo(whitespace, hashes.whitespace)
+      // A UTF-16 unit is at least a byte.
+      if (openingUnits < compressionBudget) {
+        opening.push(hashes.text)
+        openingUnits += hashes.text.length + 1
+      }
       if (hashes.embedding) addVector(embeddings, hashes.embedding)
       if (!hashes.features) return
       features.count += 1
@@ -222,7 +278,17 @@ export function createPanel(): Panel {
     },
     words,
     embeddings,
-    values,
+    opening,
+    values() {
+      const all = values(false)
+      forgetCounts()
+      return all
+    },
+    glance() {
+      const some = values(true)
+      forgetCounts()
+      return some
+    },
     get documents() {
       return words.ends.length
     },
@@ -235,6 +301,8 @@ export function createPanel(): Panel {
       features.count = 0
       features.sum.fill(0)
       clearVectorSums(embeddings)
+      opening.length = 0
+      openingUnits = 0
     }
   }
 }

@@ -60,8 +60,13 @@ export function withSingletons(spectrum: Spectrum, alone: number): Spectrum {
  */
 export function countsOf(tokens: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
+  addCounts(counts, tokens)
   return counts
+}
+
+/** Counts further tokens. */
+export function addCounts(counts: Map<string, number>, tokens: Iterable<string>): void {
+  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
 }
 
 /** The counts of the whole from the counts of its parts: count-based metrics merge exactly. */

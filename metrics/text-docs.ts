@@ -50,8 +50,16 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
     doc: 'mean cosine of all pairs of documents by sentence embeddings (all-minilm-l6-v2-words-64-1): how much alike what they are about is',
     narrow: 'rises'
   },
+  embedding_vendi_q1: {
+    doc: 'Vendi score of order 1 of the same: as that of order 2, rare things count for more',
+    narrow: 'either'
+  },
   embedding_vendi_q2: {
     doc: 'Vendi score of order 2 of the same: about how many different things they are, in effect; falls with one subject, rises where texts are put together from pieces of others',
+    narrow: 'either'
+  },
+  embedding_vendi_qinf: {
+    doc: 'the same of order infinity: 1 / largest eigenvalue',
     narrow: 'either'
   },
   heaps_fit_k: { doc: 'K of the fit V = K N^beta', narrow: 'either' },

@@ -3,6 +3,7 @@
  * topic creation uses it. `process` returns a verdict and sends nothing; the runner writes outputs, drops,
  * dead letters, state and consumed offsets in one transaction.
  */
+import type { Tagger } from '../metrics/pos-compression-ratio.ts'
 import { EverseedError } from '../schemas/errors.ts'
 import type { Topic } from '../schemas/topics.ts'
 import type { Control, Dataset, Model, PublisherKey, Retraction, Run } from '../schemas/types.ts'
@@ -88,7 +89,14 @@ export type Log = {
 }
 
 /** Ports a processor may ask for by name in `needs`. */
-export type Ports = { journal: Journal; providers: Providers; offline: OfflineModels; texts: Texts }
+export type Ports = {
+  journal: Journal
+  providers: Providers
+  offline: OfflineModels
+  texts: Texts
+  /** The packaged tagger, loaded when it is first asked for. */
+  tagger: () => Tagger
+}
 
 /** What `create` is handed. One instance per slot; it dies with the slot's ownership or with an aborted transaction. */
 export type Context<

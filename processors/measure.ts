@@ -6,12 +6,14 @@ import { createFingerprinter } from '../metrics/fingerprint.ts'
 import { hashWords } from '../metrics/hash-text.ts'
 import { createHashes } from '../metrics/hashes.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
-import type { Sample } from '../schemas/types.ts'
+import type { Generation, Metric, Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
-import { type HumanMemory, bandOf, missingDocuments } from './measure/band.ts'
+import { type BandOfGroup, type HumanMemory, bandOf, missingDocuments } from './measure/band.ts'
 import { type Frozen, type Taken, createHumans } from './measure/humans.ts'
-import { clustersHit, windowValues } from './measure/reference.ts'
+import { clustersHit, type WindowValues, windowValues } from './measure/reference.ts'
+import { createReturns } from './measure/returns.ts'
 import { type Scope, inputOf, scopeKey, scopeName, scopesOf, stages } from './measure/scope.ts'
+import { type Speech, createSpeech } from './measure/speech.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
 import { minimumWindows, shuffleRank } from './reservoir.ts'
@@ -26,12 +28,21 @@ type WindowState = Scope & {
   readonly from: number | null
 }
 
+/** Records a restart reads again at most for windows that are open. */
+const mostReplayed = 200_000
+
+/** A record of a model's text. */
+type ModelRecord =
+  | { readonly input: 'generations'; readonly offset: number; readonly value: Generation }
+  | { readonly input: 'verified'; readonly offset: number; readonly value: Sample }
+
 export const measure = defineProcessor({
   name: 'measure',
   doc: 'diversity of raw and accepted texts in windows of fixed size, beside human text',
   inputs: { generations, verified: samplesVerified, human: samplesHuman },
   outputs: { stats: diversityStats },
   drops: [],
+  needs: ['tagger'],
   state: {
     /** By scope. */
     windows: memory<WindowState>(),
@@ -40,24 +51,26 @@ export const measure = defineProcessor({
     /** By dataset: when the reference was frozen. */
     references: memory<Frozen>()
   },
-  create: ({ slot, tables, state, now, position, out, emit, reject }) => {
+  create: ({ slot, tables, state, ports, now, position, reread, soon, log, out, emit, reject }) => {
     const fingerprint = createFingerprinter()
     const counted = createHashes()
     const open = createOpenWindows()
     const humans = createHumans(state, open.withPanel)
 
-    function addHuman(offset: number, sample: Sample, budget: number): HumanMemory | undefined {
+    let speech: Speech | undefined
+
+    function addHuman(offset: number, sample: Sample, budget: number): void {
+      const { dataset } = sample
+      const seed = ofSplit(sample, 'SEED')
+      if (seed) humans.addSeed(dataset, textOf(seed, humanText), budget)
       const reference = ofSplit(sample, 'REFERENCE')
-      if (!reference) return undefined
-      const { id, dataset, cell } = reference
+      if (!reference) return
+      const { id, cell } = reference
       const text = textOf(reference, humanText)
       hashWords(text, counted)
       const tokens = counted.length
-      return humans.add(
-        dataset,
-        { id, offset, topic: cell.topic, cell, text, tokens, rank: shuffleRank(id) },
-        budget
-      )
+      const rank = shuffleRank(id)
+      humans.add(dataset, { id, offset, topic: cell.topic, cell, text, tokens, rank }, budget)
     }
 
     let restored = false
@@ -86,6 +99,20 @@ export const measure = defineProcessor({
       })
     }
 
+    /** Metrics beside those of human windows, those of parts of speech among them where the recipe asks for them. */
+    function metricsOf(
+      values: WindowValues,
+      run: string,
+      opening: readonly string[],
+      { reference }: HumanMemory,
+      beside: BandOfGroup | undefined
+    ): Metric[] {
+      if (tables.recipe(run)?.parts_of_speech !== true) return metricsBeside(values, beside?.spread)
+      speech ??= createSpeech(ports.tagger())
+      const spread = new Map([...(beside?.spread ?? []), ...(beside ? speech.spread(beside, reference) : [])])
+      return metricsBeside({ ...values, ...speech.values(opening, reference) }, spread, speech.tagger)
+    }
+
     /** The record of a window that ends here, after those of the human windows where they are new. */
     function report(
       ending: WindowState & { from: number },
@@ -98,11 +125,14 @@ export const measure = defineProcessor({
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
-      const { values, nearest } = windowValues(opened.panel, known.reference, opened.beside)
+      const { values, nearest } = windowValues(opened.panel, known.reference, known.seeds, {
+        documents: opened.beside,
+        atAGlance: tables.recipe(ending.run)?.metrics === 'glance'
+      })
       const clusters = clustersHit(nearest, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
       const beside = open.withPanel(panel => bandOf(known, group, panel))
-      const metrics = metricsBeside(values, partial ? undefined : beside?.spread)
+      const metrics = metricsOf(values, ending.run, opened.panel.opening, known, partial ? undefined : beside)
       const human_windows = beside?.windows.length ?? 0
       const human_missing = missingDocuments(known, tokens / Math.max(documents, 1), human_windows, group)
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
@@ -121,6 +151,59 @@ export const measure = defineProcessor({
       })
     }
 
+    const returns = createReturns(reread, open.close)
+    /** Forgotten windows of which nothing is left to be read. */
+    const erased = new Set<string>()
+
+    /** Where a window begins of which nothing is in memory; undefined: it is there, or there is none. */
+    function forgottenFrom(key: string): number | undefined {
+      return open.get(key) === undefined ? (state.windows.get(key)?.from ?? undefined) : undefined
+    }
+
+    /** Reads the forgotten window of a run that is over; the next look around finds it, or that there is nothing left of it. */
+    function bringBack(key: string, scope: Scope, from: number): void {
+      if (returns.busy) return
+      const input = inputOf(scope)
+      const { run } = scope
+      returns
+        .read(input, [key], from, position(input))
+        .then(() => {
+          if (open.get(key) === undefined) erased.add(key)
+          soon()
+        })
+        .catch((error: unknown) =>
+          log.warn({ err: error, run }, 'the text of a window could not be read again; trying again')
+        )
+    }
+
+    /** Takes a model's text into its windows. */
+    function take(
+      { input, offset, value }: ModelRecord,
+      text: string,
+      scopes: readonly Scope[],
+      budget: number
+    ): Output[] {
+      const hashes = fingerprint(text)
+      const beside = humans.beside(value.dataset, hashes.words)
+      const outputs: Output[] = []
+      for (const scope of scopes) {
+        const key = scopeKey(scope)
+        const held = state.windows.get(key)
+        const { window = 0 } = held ?? {}
+        const from = held?.from ?? offset
+        const opened = open.add(key, hashes, offset, beside)
+        if (opened.panel.tokens >= budget) {
+          outputs.push(...report({ ...scope, window, from }, opened, budget, false))
+          state.windows.stage(key, { ...scope, window: window + 1, from: null })
+          open.close(key)
+        } else if (typeof held?.from !== 'number') {
+          state.windows.stage(key, { ...scope, window, from })
+        }
+      }
+      open.shrink()
+      return outputs
+    }
+
     return {
       process(record) {
         restoreAll()
@@ -133,33 +216,22 @@ export const measure = defineProcessor({
         }
         const text = modelText(record.value)
         if (text === undefined) return emit()
-        const hashes = fingerprint(text)
-        const beside = humans.beside(value.dataset, hashes.words)
-        const outputs: Output[] = []
-        const by = tables.recipe(value.run)?.window_by
-        for (const scope of scopesOf(record.input, record.value, by)) {
-          const key = scopeKey(scope)
-          const held = state.windows.get(key)
-          const { window = 0 } = held ?? {}
-          const from = held?.from ?? offset
-          const opened = open.add(key, hashes, offset, beside)
-          if (opened.panel.tokens >= budget) {
-            outputs.push(...report({ ...scope, window, from }, opened, budget, false))
-            state.windows.stage(key, { ...scope, window: window + 1, from: null })
-            open.close(key)
-          } else if (typeof held?.from !== 'number') {
-            state.windows.stage(key, { ...scope, window, from })
-          }
-        }
-        return emit(...outputs)
+        const scopes = scopesOf(record.input, record.value, tables.recipe(value.run)?.window_by)
+        const keys = scopes.map(scopeKey).filter(key => forgottenFrom(key) !== undefined)
+        if (keys.length === 0 && !returns.busy) return emit(...take(record, text, scopes, budget))
+        const from = Math.min(offset, ...keys.map(key => forgottenFrom(key)!))
+        return returns
+          .read(record.input, keys, from, offset)
+          .then(() => emit(...take(record, text, scopes, budget)))
       },
 
       replayFrom() {
         // All human text: the band's memory is nowhere else.
         const starts: { generations?: number; verified?: number; human: number } = { human: 0 }
         for (const [, scope] of state.windows.entries()) {
-          if (scope.from === null) continue
           const input = inputOf(scope)
+          // What nothing came to for long is read when something does.
+          if (scope.from === null || position(input) - scope.from > mostReplayed) continue
           starts[input] = Math.min(starts[input] ?? Infinity, scope.from)
         }
         return starts
@@ -179,14 +251,18 @@ export const measure = defineProcessor({
         }
         const text = modelText(record.value)
         if (text === undefined) return
+        const keys = scopesOf(record.input, record.value, tables.recipe(value.run)?.window_by)
+          .map(scopeKey)
+          .filter(key => {
+            const from = state.windows.get(key)?.from ?? Infinity
+            // After a restart a window is read from its first text on, or, if it was forgotten on the way, later.
+            return returns.busy ? returns.wants(key) && offset >= from : offset === from || open.get(key)
+          })
+        if (keys.length === 0) return
         const hashes = fingerprint(text)
         const beside = humans.beside(value.dataset, hashes.words)
-        const by = tables.recipe(value.run)?.window_by
-        for (const scope of scopesOf(record.input, record.value, by)) {
-          const key = scopeKey(scope)
-          const from = state.windows.get(key)?.from ?? null
-          if (from !== null && offset >= from) open.add(key, hashes, offset, beside)
-        }
+        for (const key of keys) open.add(key, hashes, offset, beside)
+        if (!returns.busy) open.shrink()
       },
 
       tick() {
@@ -198,6 +274,10 @@ export const measure = defineProcessor({
           if (from === null) continue
           if (!over.has(run)) over.set(run, isOver(run))
           if (over.get(run) !== true) continue
+          if (forgottenFrom(key) !== undefined && !erased.has(key)) {
+            bringBack(key, scope, from)
+            continue
+          }
           const opened = open.get(key)
           const budget = tables.dataset(dataset)?.window
           if (opened !== undefined && budget !== undefined) {

@@ -175,6 +175,16 @@ const fields = z.strictObject({
     .array(z.enum(['task', 'topic', 'format']))
     .default([])
     .describe('Windows besides, of the samples of each task, topic or format, over all sources'),
+  metrics: z
+    .enum(['glance', 'all'])
+    .optional()
+    .describe(
+      'What windows are measured by, default all; glance takes a fraction of the time and leaves out what moves late'
+    ),
+  parts_of_speech: z
+    .boolean()
+    .optional()
+    .describe('Metrics of how sentences are built too, of the first 2,000 words of a window; English'),
   park_after: z
     .int()
     .min(0)

@@ -47,7 +47,7 @@ export async function readSeed(
 export function createPorts(
   deployment: Deployment,
   log: Log
-): Omit<Ports, 'journal'> & { states(): ProviderState[] } {
+): Omit<Ports, 'journal' | 'tagger'> & { states(): ProviderState[] } {
   const providers = createProviders({ env: process.env, log })
   return {
     providers,

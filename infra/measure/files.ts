@@ -6,6 +6,7 @@ import { createYardstick } from './human.ts'
 import { type Read, readTexts } from './read.ts'
 import { type Measuring, type Report, groupsOf, reportOf, roundedDown, windowsOf } from './report.ts'
 import { type Cut, sizeOf } from './rows.ts'
+import { createTagger } from './tagger.ts'
 import type { Text } from './texts.ts'
 
 /** How files are measured; paths are of files, folders, or - for standard input. */
@@ -60,7 +61,7 @@ export async function openSets(paths: readonly string[], options: FileOptions): 
   for (const path of paths) sets.push(await read(path, false))
   const human = options.reference === undefined ? undefined : await read(options.reference, true)
   const seed = options.seed === undefined ? undefined : await read(options.seed, true)
-  const tagger = pos === true ? (await import('./tagger.ts')).createTagger() : undefined
+  const tagger = pos === true ? createTagger() : undefined
   const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger })
   return { sets, measuring: { yardstick, window, progress } }
 }

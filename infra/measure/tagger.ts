@@ -1,6 +1,7 @@
 /** The packaged part-of-speech tagger: wink-nlp with its English model, universal tags. */
-import model from 'wink-eng-lite-web-model'
-import winkNLP from 'wink-nlp'
+import { createRequire } from 'node:module'
+import type WinkModel from 'wink-eng-lite-web-model'
+import type winkNLP from 'wink-nlp'
 import type { Tagger } from '../../metrics/pos-compression-ratio.ts'
 
 /** The model and its version, as package.json has it. */
@@ -14,7 +15,10 @@ const tooLong = /\S{101,}/g
  * and synthetic text. About 4 microseconds a word.
  */
 export function createTagger(): Tagger {
-  const nlp = winkNLP(model, ['sbd', 'pos'])
+  // Not imported: who asks for no tagger, as most do not, loads none.
+  const load = createRequire(import.meta.url)
+  const wink = load('wink-nlp') as typeof winkNLP
+  const nlp = wink(load('wink-eng-lite-web-model') as typeof WinkModel, ['sbd', 'pos'])
   const { pos } = nlp.its
   return {
     id: taggerId,

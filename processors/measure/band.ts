@@ -13,6 +13,7 @@ import {
   stratified
 } from '../reservoir.ts'
 import { groupsOf } from './scope.ts'
+import { type SeedWords, createSeedWords } from './seed-words.ts'
 import {
   type ReferenceMemory,
   type WindowValues,
@@ -36,6 +37,8 @@ export type HumanWindow = {
   readonly tokens: number
   readonly values: WindowValues
   readonly clusters: ClusterHits[]
+  /** Its first documents. */
+  readonly opening: readonly string[]
 }
 
 /** What model windows are compared with. */
@@ -45,8 +48,11 @@ export type Band = {
   /** What it was taken from, in that order. */
   readonly documents: readonly HumanDocument[]
   /** The same of a group of cells, by its name; taken when it is first asked for. */
-  readonly groups: Map<string, Pick<Band, 'windows' | 'spread'>>
+  readonly groups: Map<string, BandOfGroup>
 }
+
+/** What windows of a group of cells are compared with. */
+export type BandOfGroup = Pick<Band, 'windows' | 'spread'>
 
 /** A dataset's human text and the band last taken from it. */
 export type HumanMemory = {
@@ -55,6 +61,8 @@ export type HumanMemory = {
   readonly reservoir: Reservoir
   /** The other half, which the band's windows too are held against. */
   readonly reference: ReferenceMemory
+  /** What the generators were given. */
+  readonly seeds: SeedWords
   /** Documents that came into the reservoir since the band was taken. */
   fresh: number
   band: Band | undefined
@@ -66,7 +74,8 @@ export type HumanMemory = {
  */
 export function createHumanMemory(budget: number): HumanMemory {
   const reference = createReferenceMemory(budget)
-  return { budget, reservoir: createReservoir(budget), reference, fresh: 0, band: undefined }
+  const seeds = createSeedWords()
+  return { budget, reservoir: createReservoir(budget), reference, seeds, fresh: 0, band: undefined }
 }
 
 /** Takes a document in. */
@@ -85,6 +94,7 @@ export function isStale({ budget, reservoir, reference, fresh, band }: HumanMemo
  * @param panel an empty panel; handed back with the remainder that filled no window
  */
 export function takeBand(memory: HumanMemory, panel: Panel): Band {
+  memory.seeds.settle()
   const documents = stratified(memory.reservoir.documents)
   const windows = windowsOf(memory, documents, panel)
   const band = { windows, spread: spreadOf(windows), documents, groups: new Map() }
@@ -101,11 +111,7 @@ const isOf = ({ cell }: HumanDocument, group: string): boolean =>
  * @param panel an empty panel; handed back with the remainder
  * @returns undefined while there is no band
  */
-export function bandOf(
-  memory: HumanMemory,
-  group: string,
-  panel: Panel
-): Pick<Band, 'windows' | 'spread'> | undefined {
+export function bandOf(memory: HumanMemory, group: string, panel: Panel): BandOfGroup | undefined {
   const { band } = memory
   if (!band || group === '*') return band
   let known = band.groups.get(group)
@@ -134,9 +140,9 @@ function windowsOf(memory: HumanMemory, documents: readonly HumanDocument[], pan
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
     const { documents: count, tokens } = panel
-    const { values, nearest } = windowValues(panel, memory.reference)
+    const { values, nearest } = windowValues(panel, memory.reference, memory.seeds)
     const clusters = clustersHit(nearest, memory.reference.frozen?.clusters, ids)
-    windows.push({ from, to, documents: count, tokens, values, clusters })
+    windows.push({ from, to, documents: count, tokens, values, clusters, opening: [...panel.opening] })
     panel.clear()
     ids = []
     from = Infinity
@@ -145,10 +151,14 @@ function windowsOf(memory: HumanMemory, documents: readonly HumanDocument[], pan
   return windows
 }
 
-function spreadOf(windows: readonly HumanWindow[]): Map<WindowKey, Spread> {
+/** Mean and standard deviation over the windows of every metric that has a value in enough of them. */
+export function spreadOf(windows: readonly { readonly values: WindowValues }[]): Map<WindowKey, Spread> {
   const spread = new Map<WindowKey, Spread>()
   for (const key of windowKeys) {
-    const values = windows.map(window => valueOf(window.values[key])).filter(value => value !== undefined)
+    const values = windows.flatMap(({ values: { [key]: one } }) => {
+      const value = one && valueOf(one)
+      return value === undefined ? [] : [value]
+    })
     if (values.length < minimumWindows) continue
     const [centre, sd] = [valueOf(mean(values)), valueOf(standardDeviation(values))]
     if (centre !== undefined && sd !== undefined) spread.set(key, { mean: centre, sd })

@@ -5,6 +5,7 @@ import type { StateTable } from '../contract.ts'
 import type { Hashes } from '../../metrics/hashes.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type HumanDocument, referenceHalf } from '../reservoir.ts'
+import type { SeedText } from '../split.ts'
 import { type HumanMemory, type HumanWindow, createHumanMemory, isStale, remember, takeBand } from './band.ts'
 import { besideIn, canFreeze, freeze, rememberReference } from './reference.ts'
 
@@ -43,6 +44,8 @@ export type Humans = {
   beside(dataset: string, words: Hashes): DocumentBeside | undefined
   /** Takes a document of the reference split in, into the half it belongs to. */
   add(dataset: string, document: HumanDocument, budget: number): HumanMemory
+  /** Takes a document of the seed split in. */
+  addSeed(dataset: string, text: SeedText, budget: number): void
   /**
    * Takes the band again if it is out of date, the first one beside a reference that is frozen now; its windows, or none.
    * @param at offset behind the last human text that was read
@@ -81,6 +84,8 @@ export function createHumans(
       else rememberReference(known.reference, document)
       return known
     },
+
+    addSeed: (dataset, text, budget) => of(dataset, budget).seeds.add(text),
 
     refresh(dataset, known, at) {
       if (!isStale(known)) return []

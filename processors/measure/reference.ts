@@ -16,14 +16,19 @@ import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/
 import type { Panel } from '../../metrics/panel.ts'
 import { type Measured, undefinedBecause } from '../../metrics/result.ts'
 import type { ClusterHits } from '../../schemas/types.ts'
+import type { ReferenceText } from '../split.ts'
+import type { SeedWords } from './seed-words.ts'
 import { type HumanDocument, type Reservoir, createReservoir } from '../reservoir.ts'
 
 /** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token, and looking words
  * up in it is waiting for memory. */
 const referenceWindows = 20
 
-/** Everything a window is measured by. */
-export type WindowValues = Readonly<Record<WindowKey, Measured>>
+/** Tokens of it whose parts of speech are told, where a recipe asks for them. */
+const sampledTokens = 40_000
+
+/** What a window was measured by; what was not asked for is absent. */
+export type WindowValues = Readonly<Partial<Record<WindowKey, Measured>>>
 
 /** A dataset's vocabulary half. */
 export type ReferenceMemory = {
@@ -32,6 +37,8 @@ export type ReferenceMemory = {
   /** What it will be made of; empty afterwards. */
   reservoir: Reservoir
   frozen: HashedReference | undefined
+  /** Of what it was made of, the texts that parts of speech are told of. */
+  sample: readonly ReferenceText[]
 }
 
 /**
@@ -39,7 +46,7 @@ export type ReferenceMemory = {
  * @param budget tokens of a window
  */
 export function createReferenceMemory(budget: number): ReferenceMemory {
-  return { budget, reservoir: createReservoir(budget, referenceWindows), frozen: undefined }
+  return { budget, reservoir: createReservoir(budget, referenceWindows), frozen: undefined, sample: [] }
 }
 
 /** Takes a document in, unless the reference is frozen. */
@@ -60,12 +67,23 @@ export function canFreeze({ frozen, reservoir, budget }: ReferenceMemory): boole
 export function freeze(memory: ReferenceMemory, clusters?: Clusters): void {
   const texts = memory.reservoir.documents.map(({ text }) => text)
   memory.frozen = createHashedReference(texts, clusters)
+  memory.sample = openingOf(memory.reservoir.documents, sampledTokens)
   memory.reservoir = createReservoir(0)
 }
 
+/** Texts from the first on, until they have that many tokens. */
+function openingOf(documents: readonly HumanDocument[], tokens: number): ReferenceText[] {
+  let left = tokens
+  return documents.flatMap(({ text, tokens: own }) => {
+    if (left <= 0) return []
+    left -= own
+    return [text]
+  })
+}
+
 const none = Object.fromEntries(
-  referenceKeys.map(key => [key, undefinedBecause('no human reference yet')])
-) as Record<ReferenceKey, Measured>
+  [...referenceKeys, 'novel_type_share'].map(key => [key, undefinedBecause('no human reference yet')])
+) as Record<ReferenceKey | 'novel_type_share', Measured>
 
 /** What a document adds to its windows, once for all of them; undefined before there is a reference. */
 export function besideIn(memory: ReferenceMemory | undefined, words: Hashes): DocumentBeside | undefined {
@@ -98,19 +116,34 @@ export function clustersHit(
   }))
 }
 
+/** What a window is held against, and how closely it is looked at. */
+export type Looking = {
+  /** What its documents are beside the reference; taken again where some are missing, as of a window that began before it. */
+  readonly documents?: readonly DocumentBeside[] | undefined
+  /** Only what moves early. */
+  readonly atAGlance?: boolean
+}
+
 /**
- * Everything a window is measured by: the panel, and what it is beside the reference there is at this moment.
- * @param documents of the window; taken again where some are missing, as of a window that began before the reference
+ * What a window is measured by: the panel, and what it is beside the reference and the generators' words there are at this
+ * moment.
  */
 export function windowValues(
   panel: Panel,
   { frozen }: ReferenceMemory,
-  documents: readonly DocumentBeside[] = []
+  seeds: SeedWords,
+  { documents = [], atAGlance = false }: Looking = {}
 ): Window {
-  if (!frozen) return { values: { ...panel.values(), ...none }, nearest: [] }
+  const own = atAGlance ? panel.glance() : panel.values()
+  if (!frozen) return { values: { ...own, ...none }, nearest: [] }
   const known = documents.length === panel.documents ? documents : documentsBeside(panel.words, frozen)
   return {
-    values: { ...panel.values(), ...besideReference(panel, frozen, known) },
+    values: {
+      ...own,
+      ...besideReference(panel.words, frozen, known),
+      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel.embeddings) }),
+      novel_type_share: seeds.novelTypeShare(panel.words.tokens)
+    },
     nearest: known.map(({ cluster }) => cluster)
   }
 }

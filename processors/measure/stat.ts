@@ -1,31 +1,37 @@
 /** A closed window as the record that is written. */
 import { embeddingId } from '../../metrics/embedding.ts'
 import { featuresId } from '../../metrics/features.ts'
-import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
-import type { Measured } from '../../metrics/result.ts'
+import { type WindowKey, speechKeys, windowKeys } from '../../metrics/keys.ts'
 import { tokenizers } from '../../metrics/tokenize.ts'
 import type { DiversityStat, Metric } from '../../schemas/types.ts'
 import type { Spread } from './band.ts'
+import type { WindowValues } from './reference.ts'
 
 /** What values of some metrics depend on beside the tokenizer. */
 const models: Partial<Record<WindowKey, string>> = {
   feature_cosine: featuresId,
   embedding_cosine: embeddingId,
+  embedding_vendi_q1: embeddingId,
   embedding_vendi_q2: embeddingId,
+  embedding_vendi_qinf: embeddingId,
   embedding_frechet: embeddingId
 }
+const ofSpeech: ReadonlySet<WindowKey> = new Set(speechKeys)
 
 /**
  * The metrics beside the human band. z is given only where the band has a spread.
  * @param values of the window
  * @param spread the band; absent for partial windows, which are compared with nothing
+ * @param tagger id of what told parts of speech
  */
 export function metricsBeside(
-  values: Record<WindowKey, Measured>,
-  spread: ReadonlyMap<WindowKey, Spread> | undefined
+  values: WindowValues,
+  spread: ReadonlyMap<WindowKey, Spread> | undefined,
+  tagger = ''
 ): Metric[] {
-  return windowKeys.map(name => {
+  return windowKeys.flatMap(name => {
     const result = values[name]
+    if (!result) return []
     const human = spread?.get(name)
     const value = 'value' in result ? result.value : null
     return {
@@ -35,7 +41,7 @@ export function metricsBeside(
       human_mean: human?.mean ?? null,
       human_sd: human?.sd ?? null,
       z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null,
-      model: models[name] ?? ''
+      model: ofSpeech.has(name) ? tagger : (models[name] ?? '')
     }
   })
 }

@@ -12,6 +12,17 @@ export type OpenWindow = {
   to: number
 }
 
+/** How much open windows may hold. */
+export type Room = {
+  /** 33 kB each, and at most 110 kB of text. */
+  readonly windows: number
+  /** 16 to 32 bytes each. */
+  readonly tokens: number
+}
+
+/** A slot's: a quarter of a gigabyte at most. */
+export const room: Room = { windows: 1000, tokens: 4_000_000 }
+
 /** Panels kept for reuse: enough for the scopes that usually close at once. */
 const spares = 8
 
@@ -22,35 +33,53 @@ export type OpenWindows = {
   get(scope: string): OpenWindow | undefined
   /** Forgets a scope's window. */
   close(scope: string): void
+  /** Forgets the windows nothing was added to for the longest time, until the others have room: they can be read again. */
+  shrink(): void
   /** Lends an empty panel. */
   withPanel<Result>(use: (panel: Panel) => Result): Result
 }
 
-/** No windows. */
-export function createOpenWindows(): OpenWindows {
+/**
+ * No windows.
+ * @param most what they may hold
+ */
+export function createOpenWindows(most: Room = room): OpenWindows {
+  /** The one something was added to last comes last. */
   const open = new Map<string, OpenWindow>()
   const spare: Panel[] = []
+  let tokens = 0
   const giveBack = (panel: Panel): void => {
     panel.clear()
     if (spare.length < spares) spare.push(panel)
   }
+  const close = (scope: string): void => {
+    const window = open.get(scope)
+    if (window === undefined) return
+    open.delete(scope)
+    tokens -= window.panel.tokens
+    giveBack(window.panel)
+  }
   return {
     add(scope, document, offset, beside) {
       let window = open.get(scope)
-      if (window === undefined) {
-        window = { panel: spare.pop() ?? createPanel(), beside: [], to: 0 }
-        open.set(scope, window)
-      }
+      if (window === undefined) window = { panel: spare.pop() ?? createPanel(), beside: [], to: 0 }
+      else open.delete(scope)
+      open.set(scope, window)
       window.panel.add(document)
+      tokens += document.words.length
       if (beside !== undefined) window.beside.push(beside)
       window.to = offset + 1
       return window
     },
     get: scope => open.get(scope),
-    close(scope) {
-      const window = open.get(scope)
-      open.delete(scope)
-      if (window !== undefined) giveBack(window.panel)
+    close,
+    shrink() {
+      for (const scope of open.keys()) {
+        const fits = open.size <= most.windows && tokens <= most.tokens
+        // The last one stays, whatever its size: it is the one that is being added to.
+        if (fits || open.size === 1) return
+        close(scope)
+      }
     },
     withPanel(use) {
       const panel = spare.pop() ?? createPanel()

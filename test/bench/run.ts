@@ -14,6 +14,7 @@ import { load, machine } from './machine.ts'
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   pipeline: async () => (await import('./pipeline.ts')).pipeline,
   memory: async () => (await import('./memory.ts')).memory,
+  measuring: async () => (await import('./measuring.ts')).measuring,
   mix: async () => (await import('./mix.ts')).mix,
   mixing: async () => (await import('./mixing.ts')).mixing,
   store: async () => (await import('./store.ts')).store,

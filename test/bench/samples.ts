@@ -14,9 +14,16 @@ export const names = { dataset: 'bench', run: 'bench' } as const
 /** The models that answer. */
 const models = ['ngram-4@1a2b3c4d', 'ngram-2@5e6f7a8b'] as const
 
-/** The run they answer in, and no check turns any of them down. */
-export const benchRun = (): Run =>
-  run(names.run, { dataset: names.dataset, checks, ...asking(...models) }, { dataset: names.dataset })
+/**
+ * The run they answer in, and no check turns any of them down.
+ * @param recipe what its recipe asks for beside the usual
+ */
+export const benchRun = (recipe: object = {}): Run =>
+  run(
+    names.run,
+    { dataset: names.dataset, checks, ...asking(...models), ...recipe },
+    { dataset: names.dataset }
+  )
 
 /** Texts that are drawn; the others are made of their halves. */
 const drawn = 1500
@@ -50,9 +57,9 @@ export function answer(number: number): string {
 /**
  * The raw reply of a number.
  * @param number seeds the text and names the record
+ * @param text it says instead
  */
-export function reply(number: number): Generation {
-  const text = answer(number)
+export function reply(number: number, text = answer(number)): Generation {
   const id = sha128(`bench-${number}`)
   const prompt = [
     message('user', 'Report on the state of the treasury, in one passage of an annual address.')

@@ -2,6 +2,7 @@
 import type { Ports, Processor } from '../../processors/contract.ts'
 import { createCodec } from '../../infra/codec.ts'
 import { silentLog } from '../../infra/log.ts'
+import { createTagger } from '../../infra/measure/tagger.ts'
 import { noMetrics } from '../../infra/runner/counters.ts'
 import { memoryIds } from '../../infra/runner/memory.ts'
 import { createSlot } from '../../infra/runner/slot.ts'
@@ -26,12 +27,17 @@ export type Works = {
 
 /**
  * @param fields what the dataset differs in from the usual one
+ * @param recipe what the run's recipe asks for beside the usual
  */
-export async function openSlot(processor: Processor, fields: Partial<Dataset> = {}): Promise<Works> {
+export async function openSlot(
+  processor: Processor,
+  fields: Partial<Dataset> = {},
+  recipe: object = {}
+): Promise<Works> {
   const now = (): number => Date.now() * 1000
   const store = createTableStore(now)
   store.set('datasets', names.dataset, dataset(names.dataset, fields))
-  store.set('runs', names.run, benchRun())
+  store.set('runs', names.run, benchRun(recipe))
   const positions = new Map<string, number>()
   let output = ''
   let written: Entry[] = []
@@ -42,7 +48,7 @@ export async function openSlot(processor: Processor, fields: Partial<Dataset> = 
     partitions: 1,
     codec: createCodec(memoryIds(processor.name)),
     tables: { ...store, refresh: async () => {} },
-    ports: {} as Ports,
+    ports: { tagger: createTagger } as Partial<Ports> as Ports,
     logger: silentLog,
     metrics: noMetrics,
     now,

@@ -212,8 +212,11 @@ export function createHarness(processor: Processor, options: HarnessOptions = {}
       position: input => positions.get(input) ?? 0,
       ports: options.ports ?? {},
       reread: async (input, from, to) => {
-        for (const record of log.get(input) ?? [])
-          if (record.offset >= from && record.offset < to) instance.replay?.(record)
+        for (const record of log.get(input) ?? []) {
+          if (record.offset < from || record.offset >= to) continue
+          replayed += 1
+          instance.replay?.(record)
+        }
       },
       soon: () => {},
       signal: new AbortController().signal,

@@ -24,7 +24,10 @@ function beside(window: readonly string[], human: readonly string[]): Record<Ref
   const reference = createHashedReference(human) ?? assert.fail('the reference has no words')
   const panel = createPanel()
   for (const one of window) panel.add(one)
-  return besideReference(panel, reference)
+  return {
+    ...besideReference(panel.words, reference),
+    embedding_frechet: reference.frechet(panel.embeddings)
+  }
 }
 
 /** Asserts that it is what the plain definitions say. */

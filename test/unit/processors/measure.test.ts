@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { type WindowKey, panelKeys, referenceKeys } from '../../../metrics/keys.ts'
+import { type WindowKey, glancePanelKeys, panelKeys, referenceKeys } from '../../../metrics/keys.ts'
 import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
+import { posCompressionRatio } from '../../../metrics/pos-compression-ratio.ts'
+import { posPatterns } from '../../../metrics/pos-patterns.ts'
 import { valueOf } from '../../../metrics/result.ts'
+import { templateRate } from '../../../metrics/template-rate.ts'
 import { words } from '../../../metrics/word-vectors.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { Frozen } from '../../../processors/measure/humans.ts'
+import { room } from '../../../processors/measure/windows.ts'
+import type { Ports } from '../../../processors/contract.ts'
 import { keptWindows, referenceHalf, shuffleRank } from '../../../processors/reservoir.ts'
 import type { DiversityStat, Generation, Metric, Sample } from '../../../schemas/types.ts'
 import { type Harness, createHarness, fakeTables } from '../../helpers/context.ts'
@@ -151,7 +156,8 @@ describe('windows', () => {
       [
         ...panelKeys.map(key => [key, valueOf(expected[key]) ?? null]),
         // There is no human text here that they could be beside.
-        ...referenceKeys.map(key => [key, null])
+        ...referenceKeys.map(key => [key, null]),
+        ['novel_type_share', null]
       ]
     )
     const named = stat.metrics.filter(({ model }) => model !== '').map(({ name, model }) => [name, model])
@@ -159,7 +165,9 @@ describe('windows', () => {
     assert.deepEqual(named, [
       ['feature_cosine', 'hashed-256-1'],
       ['embedding_cosine', embedding],
+      ['embedding_vendi_q1', embedding],
       ['embedding_vendi_q2', embedding],
+      ['embedding_vendi_qinf', embedding],
       ['embedding_frechet', embedding]
     ])
     assert.deepEqual(
@@ -542,6 +550,43 @@ describe('the reference', () => {
     assert.equal(new Set(named).size, named.length, 'each in one cluster of one window')
   })
 
+  test('knows what no generator has from human text: what the seed split does not hold', async () => {
+    const played = async (restart: boolean) => {
+      const harness = createHarness(measure, { tables: tables() })
+      const feedSeed = async (...texts: string[]) => {
+        for (const one of texts)
+          await harness.process(
+            'human',
+            make.humanSample(`s${one}`, one, { provenance: make.humanProvenance({ split: 'SEED' }) })
+          )
+      }
+      const seed = vocabulary.slice(0, 250).join(' ')
+      await feedSeed(seed)
+      await feedReference(harness)
+      await feedHumans(harness, 40)
+      await close(harness)
+      // Words of the seed that come later count when the band is taken again: windows are held against what it was.
+      await feedSeed(vocabulary.slice(250).join(' '))
+      if (restart) harness.restart()
+      await close(harness)
+      return { harness, seed }
+    }
+    const { harness, seed } = await played(true)
+    const { metrics } = measureTexts(window0, { seed: [seed] })
+    assert.ok(metrics.novel_type_share! > 0 && metrics.novel_type_share! < 0.5)
+    for (const stat of models(harness)) {
+      const one = metric(stat, 'novel_type_share')
+      assert.equal(one.value, metrics.novel_type_share)
+      assert.ok(one.human_mean! > 0 && one.human_sd! > 0 && one.z !== null)
+    }
+    assert.equal(models(harness).length, 4)
+    assert.deepEqual(harness.outputs, (await played(false)).harness.outputs)
+    for (const id of bandIds(80).slice(40))
+      await harness.process('human', make.humanSample(id, text(1000 + id.length)))
+    await close(harness)
+    assert.equal(metric(models(harness).at(-1), 'novel_type_share').value, 0, 'all words are of the seed now')
+  })
+
   test('stays as it was when the first band was taken', async () => {
     const harness = createHarness(measure, { tables: tables() })
     await feedReference(harness, 0, 20)
@@ -744,5 +789,166 @@ describe('the end of a run', () => {
       return harness.outputs
     }
     assert.deepEqual(await ending(true), await ending(false))
+  })
+})
+
+describe('what windows are measured by', () => {
+  const feed = async (harness: Harness) => {
+    const others = referenceIds(40)
+    for (const [index, id] of bandIds(40).entries()) {
+      await harness.process('human', make.humanSample(id, text(1000 + index)))
+      await harness.process('human', make.humanSample(others[index]!, text(2000 + index)))
+    }
+  }
+  const measured = async (recipe: object, ports: Partial<Ports> = {}) => {
+    const harness = createHarness(measure, { tables: tables(recipe), ports })
+    await feed(harness)
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+    return { harness, stat: models(harness)[0] ?? assert.fail('no window') }
+  }
+  const byName = ({ metrics }: DiversityStat) => new Map(metrics.map(one => [one.name, one]))
+
+  test('at a glance: the same numbers beside the same band, fewer of them', async () => {
+    const { stat: all } = await measured({})
+    const { stat: glance, harness } = await measured({ metrics: 'glance' })
+    const whole = byName(all)
+    assert.deepEqual(
+      glance.metrics.map(({ name }) => name).toSorted(),
+      [
+        ...glancePanelKeys,
+        ...referenceKeys.filter(key => key !== 'embedding_frechet'),
+        'novel_type_share'
+      ].toSorted()
+    )
+    for (const one of glance.metrics) assert.deepEqual(one, whole.get(one.name), one.name)
+    const [human] = stats(harness).filter(({ stage }) => stage === 'human')
+    assert.equal(human?.metrics.length, all.metrics.length, 'another run may ask for all')
+  })
+
+  test('parts of speech, where the recipe asks for them, of as many words of every window', async () => {
+    /** Tags by the length of the words. */
+    const tags = (one: string) => one.split(' ').map(word => `T${word.length % 3}`)
+    let loaded = 0
+    const tagger = () => {
+      loaded += 1
+      return { id: 'by-length-1', tags }
+    }
+    const { stat: without } = await measured({}, { tagger })
+    assert.equal(loaded, 0)
+    assert.ok(!byName(without).has('pos_template_rate'))
+    const { stat, harness } = await measured({ parts_of_speech: true }, { tagger })
+    assert.equal(loaded, 1)
+    const documents = Array.from({ length: 5 }, (_, index) => tags(text(index)))
+    // In the order of the shuffle.
+    const patterns = posPatterns(Array.from({ length: 40 }, (_, index) => tags(text(2000 + index))))
+    const ratio = metric(stat, 'pos_compression_ratio')
+    assert.equal(ratio.value, valueOf(posCompressionRatio(documents)))
+    assert.equal(metric(stat, 'pos_template_rate').value, valueOf(templateRate(documents, patterns)))
+    assert.ok(ratio.model === 'by-length-1' && ratio.human_sd! > 0 && ratio.z !== null)
+    const rest = (one: DiversityStat) => one.metrics.filter(({ name }) => !name.startsWith('pos_'))
+    assert.deepEqual(rest(stat), rest(without))
+    // One window of one document that is far too long: two thousand tags of it, and no more is read.
+    let longest = 0
+    const long = createHarness(measure, {
+      tables: tables({ parts_of_speech: true }),
+      ports: {
+        tagger: () => ({ id: 't', tags: one => ((longest = Math.max(longest, one.length)), tags(one)) })
+      }
+    })
+    const huge = Array.from({ length: 20_000 }, (_, at) => 'ab'.repeat((at % 5) + 1)).join(' ')
+    await long.process('generations', make.generation('g', huge))
+    assert.equal(longest, 40_000)
+    const [alone] = models(long)
+    assert.equal(
+      metric(alone, 'pos_compression_ratio').value,
+      valueOf(posCompressionRatio([tags(huge).slice(0, 2000)]))
+    )
+    assert.equal(metric(alone, 'pos_template_rate').undefined, 'no human reference yet')
+    assert.equal(harness.position('human'), 80)
+  })
+})
+
+describe('open windows there is no room for', () => {
+  /** More scopes than fit, each with an open window, then enough for all of these to close. */
+  const played = async ({ scopes, restart = false }: { scopes: number; restart?: boolean }) => {
+    const fake = fakeTables()
+    fake.datasets.set('d', make.dataset('d', { window }))
+    const runs = Array.from({ length: scopes }, (_, index) => `r${index}`)
+    for (const run of runs) fake.runs.set(run, make.run(run))
+    const harness = createHarness(measure, { tables: fake })
+    const other = Math.floor(scopes / 3)
+    for (const index of [0, 1, 2]) {
+      for (const [at, run] of runs.entries())
+        if (at === 0 || at === other || index === 0)
+          await harness.process('generations', raw(10 * at + index, { run }))
+    }
+    if (restart) harness.restart()
+    return { harness, fake, runs, other }
+  }
+  /** Runs of which each has two windows open: a tenth more than fit. */
+  const many = Math.ceil(room.windows * 0.55)
+  const finish = async (harness: Harness, run: string, at: number) => {
+    for (const index of [3, 4]) await harness.process('generations', raw(10 * at + index, { run }))
+  }
+
+  test('are read again when their time comes: the same windows', async () => {
+    for (const restart of [false, true]) {
+      const few = await played({ scopes: 30 })
+      const more = await played({ scopes: many, restart })
+      for (const { harness, other } of [few, more]) {
+        await finish(harness, 'r0', 0)
+        await finish(harness, `r${other}`, other)
+      }
+      assert.ok(more.harness.replayed > 0)
+      const of = ({ harness }: typeof few, run: string) =>
+        stats(harness)
+          .filter(stat => stat.run === run)
+          .map(({ metrics, documents }) => ({ metrics, documents }))
+      assert.equal(of(more, 'r0').length, 2)
+      assert.equal(of(more, 'r0')[0]?.documents, 5)
+      assert.deepEqual(of(more, 'r0'), of(few, 'r0'))
+      const expected = createHarness(measure, { tables: more.fake })
+      for (const index of [0, 1, 2, 3, 4])
+        await expected.process('generations', raw(10 * more.other + index, { run: `r${more.other}` }))
+      assert.deepEqual(
+        of(more, `r${more.other}`),
+        stats(expected).map(({ metrics, documents }) => ({ metrics, documents }))
+      )
+    }
+  })
+
+  test('of runs that end are told as far as they got', async () => {
+    const { harness, fake, runs } = await played({ scopes: many })
+    const until = { generations: harness.position('generations'), 'samples.verified': 0 }
+    for (const run of runs) fake.runs.set(run, { ...make.run(run), state: 'ended', slot: 0, until })
+    let told = 0
+    while (harness.replayed < 1_000_000 && told < 2 * runs.length) {
+      harness.tick()
+      // What is read again is there after a turn of the loop.
+      await new Promise(resolve => setImmediate(resolve))
+      told = stats(harness).length
+    }
+    assert.equal(told, 2 * runs.length)
+    assert.ok(stats(harness).every(({ partial }) => partial))
+    assert.equal(new Set(stats(harness).map(({ scope }) => scope)).size, told)
+    const documents = stats(harness).reduce((sum, stat) => sum + stat.documents, 0)
+    assert.equal(documents, 2 * until.generations)
+    assert.equal(harness.tick(), undefined)
+  })
+
+  test('of which nothing is left to be read are no windows', async () => {
+    const { harness, fake, runs } = await played({ scopes: many })
+    const until = { generations: harness.position('generations'), 'samples.verified': 0 }
+    // The second run's only text; its windows were forgotten.
+    harness.erase('generations', 1)
+    for (const run of runs.slice(0, 2))
+      fake.runs.set(run, { ...make.run(run), state: 'ended', slot: 0, until })
+    for (let turn = 0; turn < 10; turn++) {
+      harness.tick()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    assert.deepEqual([...new Set(stats(harness).map(({ run }) => run))], ['r0'])
+    const windows = harness.state('windows') as Record<string, { from: number | null }>
+    assert.equal(windows['d/r1/raw/1/*']?.from, null)
   })
 })
