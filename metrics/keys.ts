@@ -75,8 +75,17 @@ export const speechKeys = ['pos_compression_ratio', 'pos_template_rate'] as cons
 /** Key of a metric of parts of speech. */
 export type SpeechKey = (typeof speechKeys)[number]
 
+/** Keys of what a provider says of the probability of its own tokens, in nats a token; by each model's own tokens, and so of one source alone. */
+export const providerKeys = ['provider_log_ppl_mean', 'provider_log_ppl_sd'] as const
+
 /** Keys of a window of the pipeline. */
-export const windowKeys = [...panelKeys, ...referenceKeys, 'novel_type_share', ...speechKeys] as const
+export const windowKeys = [
+  ...panelKeys,
+  ...referenceKeys,
+  'novel_type_share',
+  ...providerKeys,
+  ...speechKeys
+] as const
 
 /** Key of a metric of a window of the pipeline. */
 export type WindowKey = (typeof windowKeys)[number]

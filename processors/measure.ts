@@ -5,6 +5,7 @@
 import { createFingerprinter } from '../metrics/fingerprint.ts'
 import { hashWords } from '../metrics/hash-text.ts'
 import { createHashes } from '../metrics/hashes.ts'
+import { mean, standardDeviation } from '../metrics/moments.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Generation, Metric, Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
@@ -12,7 +13,7 @@ import { type BandOfGroup, type HumanMemory, bandOf, missingDocuments } from './
 import { type Frozen, type Taken, createHumans } from './measure/humans.ts'
 import { clustersHit, type WindowValues, windowValues } from './measure/reference.ts'
 import { createReturns } from './measure/returns.ts'
-import { type Scope, inputOf, scopeKey, scopeName, scopesOf, stages } from './measure/scope.ts'
+import { type Scope, inputOf, scopeKey, scopeName, scopesOf, stages, surprisalOf } from './measure/scope.ts'
 import { type Speech, createSpeech } from './measure/speech.ts'
 import { metricsBeside, statKey, statOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
@@ -129,10 +130,21 @@ export const measure = defineProcessor({
         documents: opened.beside,
         atAGlance: tables.recipe(ending.run)?.metrics === 'glance'
       })
+      const told = {
+        provider_log_ppl_mean: mean(opened.surprisals),
+        provider_log_ppl_sd: standardDeviation(opened.surprisals)
+      }
+      const measured = opened.surprisals.length > 0 ? { ...values, ...told } : values
       const clusters = clustersHit(nearest, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
       const beside = open.withPanel(panel => bandOf(known, group, panel))
-      const metrics = metricsOf(values, ending.run, opened.panel.opening, known, partial ? undefined : beside)
+      const metrics = metricsOf(
+        measured,
+        ending.run,
+        opened.panel.opening,
+        known,
+        partial ? undefined : beside
+      )
       const human_windows = beside?.windows.length ?? 0
       const human_missing = missingDocuments(known, tokens / Math.max(documents, 1), human_windows, group)
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
@@ -191,7 +203,7 @@ export const measure = defineProcessor({
         const held = state.windows.get(key)
         const { window = 0 } = held ?? {}
         const from = held?.from ?? offset
-        const opened = open.add(key, hashes, offset, beside)
+        const opened = open.add(key, hashes, offset, { beside, surprisal: surprisalOf(value, scope) })
         if (opened.panel.tokens >= budget) {
           outputs.push(...report({ ...scope, window, from }, opened, budget, false))
           state.windows.stage(key, { ...scope, window: window + 1, from: null })
@@ -251,17 +263,19 @@ export const measure = defineProcessor({
         }
         const text = modelText(record.value)
         if (text === undefined) return
-        const keys = scopesOf(record.input, record.value, tables.recipe(value.run)?.window_by)
-          .map(scopeKey)
-          .filter(key => {
+        const scopes = scopesOf(record.input, record.value, tables.recipe(value.run)?.window_by).filter(
+          scope => {
+            const key = scopeKey(scope)
             const from = state.windows.get(key)?.from ?? Infinity
             // After a restart a window is read from its first text on, or, if it was forgotten on the way, later.
             return returns.busy ? returns.wants(key) && offset >= from : offset === from || open.get(key)
-          })
-        if (keys.length === 0) return
+          }
+        )
+        if (scopes.length === 0) return
         const hashes = fingerprint(text)
         const beside = humans.beside(value.dataset, hashes.words)
-        for (const key of keys) open.add(key, hashes, offset, beside)
+        for (const scope of scopes)
+          open.add(scopeKey(scope), hashes, offset, { beside, surprisal: surprisalOf(record.value, scope) })
         if (!returns.busy) open.shrink()
       },
 

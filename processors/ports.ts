@@ -27,6 +27,8 @@ export type CompletionRequest = {
 export type Completion = {
   readonly reply: string
   readonly reasoning_content: string | null
+  /** Mean natural logarithm of the probability of its tokens, as the provider says; absent: it was not told. */
+  readonly log_probability?: number
   /** The provider's response body, JSON; null where there is none. */
   readonly raw: string | null
   /** stop, length, content_filter, tool_calls. */

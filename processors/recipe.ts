@@ -32,6 +32,10 @@ const source = z
       .describe('Environment variable that holds the key; default OPENAI_API_KEY or ANTHROPIC_API_KEY'),
     max_tokens: z.int().positive().default(512).describe('Largest number of tokens of an answer'),
     top_p: z.number().gt(0).max(1).optional().describe('Nucleus sampling mass'),
+    logprobs: z
+      .boolean()
+      .optional()
+      .describe('openai: asks for the probabilities of the tokens, for log-perplexity by the model itself'),
     timeout_ms: z.int().positive().default(60_000).describe('Milliseconds a call may take'),
     parallel: z
       .int()

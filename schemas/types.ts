@@ -83,8 +83,10 @@ export type Metric = {
   human_sd: number | null
   /** (value - human_mean) / human_sd. */
   z: number | null
-  /** Name and version of the embedding it rests on, or empty. */
+  /** Name and version of the model it rests on, or empty. */
   model: string
+  /** Tokenizer of the value where it is another than the window's, or empty. */
+  tokenizer: string
 }
 
 /** Documents of a window that fall into one cluster of the human reference */
@@ -191,6 +193,8 @@ export type Generation = {
   error: string
   /** What the call consumed. */
   usage: Usage
+  /** Mean natural logarithm of the probability of its tokens, as the provider says; null where it was not asked. */
+  log_probability: number | null
   /** From request to last byte. */
   latency_ms: number
   /** Model, decoding, generation number. */

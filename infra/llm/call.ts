@@ -25,6 +25,8 @@ export type Sent = {
 export type Answer = {
   readonly reply: string
   readonly reasoning_content: string | null
+  /** Mean natural logarithm of the probability of its tokens; absent: it was not told. */
+  readonly log_probability?: number
   readonly raw: string
   readonly finish_reason: 'stop' | 'length' | 'content_filter' | 'tool_calls'
   /** Tokens read, cached ones included. */

@@ -70,7 +70,15 @@ export function readChatCompletion(
   if (content === null && refusal === null && finish === 'stop') throw malformed('content is null')
   const reply = content ?? refusal ?? ''
   const reasoning = asText(message['reasoning_content'] ?? message['reasoning'], 'reasoning_content')
-  return { reply, reasoning_content: reasoning, raw, finish_reason: finish, ...readUsage(body) }
+  const probability = meanLogProbability(choice['logprobs'])
+  return {
+    reply,
+    reasoning_content: reasoning,
+    ...(probability !== undefined && { log_probability: probability }),
+    raw,
+    finish_reason: finish,
+    ...readUsage(body)
+  }
 
   function readUsage(from: Fields): Pick<Answer, 'input_tokens' | 'output_tokens' | 'reasoning_tokens'> {
     const usage = asObject(from['usage'] ?? {}, 'usage')
@@ -87,6 +95,20 @@ export function readChatCompletion(
   }
 }
 
+/** Over the tokens of an answer; undefined where they are not told, or not as the protocol has them: the answer is as good without. */
+function meanLogProbability(logprobs: unknown): number | undefined {
+  const tokens =
+    typeof logprobs === 'object' && logprobs !== null && 'content' in logprobs && logprobs.content
+  if (!Array.isArray(tokens) || tokens.length === 0) return undefined
+  let sum = 0
+  for (const token of tokens as { logprob?: unknown }[]) {
+    const value = token?.logprob
+    if (typeof value !== 'number' || !(value <= 0)) return undefined
+    sum += value
+  }
+  return Number.isFinite(sum) ? sum / tokens.length : undefined
+}
+
 /** Gateways answer 200 and put the failure of the server behind them into the body. */
 function errorInside(body: Fields): CallFailure {
   const { code } = asObject(body['error'], 'error')
@@ -95,8 +117,14 @@ function errorInside(body: Fields): CallFailure {
 }
 
 /** Parameters that some models refuse although the protocol has them. */
-type Optional = 'temperature' | 'top_p' | 'seed' | 'max_tokens'
-const optional: readonly string[] = ['temperature', 'top_p', 'seed', 'max_tokens'] satisfies Optional[]
+type Optional = 'temperature' | 'top_p' | 'seed' | 'max_tokens' | 'logprobs'
+const optional: readonly string[] = [
+  'temperature',
+  'top_p',
+  'seed',
+  'max_tokens',
+  'logprobs'
+] satisfies Optional[]
 
 /** A caller of one server. The SDK is loaded with the first call. */
 export function createOpenAI(target: Target, now: () => number): Caller {
@@ -137,7 +165,8 @@ export function createOpenAI(target: Target, now: () => number): Caller {
         [newer ? 'max_completion_tokens' : 'max_tokens']: source.max_tokens,
         ...(sent.temperature !== null && { temperature: sent.temperature }),
         ...(sent.top_p !== null && { top_p: sent.top_p }),
-        ...(sent.seed !== null && { seed: sent.seed })
+        ...(sent.seed !== null && { seed: sent.seed }),
+        ...(source.logprobs === true && !dropped.has('logprobs') && { logprobs: true })
       }
       try {
         const response = await openai

@@ -54,6 +54,7 @@ export function generationOf(
     finish_reason,
     error,
     usage,
+    log_probability: completion.log_probability ?? null,
     latency_ms,
     provenance: {
       origin: 'SYNTHETIC',

@@ -33,6 +33,15 @@ export function scopeName({ dataset, run, stage, generation, source }: Scope): s
   return `${dataset}/${run}/${stage}/${generation ?? ''}/${source}`
 }
 
+/**
+ * Minus the mean log probability of a text's tokens by its own model, where it told it. Models cut texts into other tokens: only
+ * one source's are put together.
+ */
+export function surprisalOf(record: Generation | Sample, { source }: Scope): number | undefined {
+  if (!('log_probability' in record) || record.log_probability === null || source === '*') return undefined
+  return -record.log_probability
+}
+
 /** The inputs with model text, and the stage each is looked at in. */
 export const stages = {
   generations: { stage: 'raw', topic: generations.name },

@@ -41,7 +41,8 @@ export function metricsBeside(
       human_mean: human?.mean ?? null,
       human_sd: human?.sd ?? null,
       z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null,
-      model: ofSpeech.has(name) ? tagger : (models[name] ?? '')
+      model: ofSpeech.has(name) ? tagger : (models[name] ?? ''),
+      tokenizer: name === 'self_repetition_4' ? tokenizers.whitespace : ''
     }
   })
 }

@@ -8,8 +8,16 @@ export type OpenWindow = {
   readonly panel: Panel
   /** Of its documents that came when there was a reference. */
   readonly beside: DocumentBeside[]
+  /** Minus the mean log probability of the tokens of its documents, of those whose model told it. */
+  readonly surprisals: number[]
   /** Offset after its last document. */
   to: number
+}
+
+/** What else is known of a document. */
+export type More = {
+  readonly beside?: DocumentBeside | undefined
+  readonly surprisal?: number | undefined
 }
 
 /** How much open windows may hold. */
@@ -29,7 +37,7 @@ const spares = 8
 /** The open windows of a slot, by scope. */
 export type OpenWindows = {
   /** Adds a document to a scope's window, opening it if need be. */
-  add(scope: string, document: Fingerprint, offset: number, beside?: DocumentBeside): OpenWindow
+  add(scope: string, document: Fingerprint, offset: number, more?: More): OpenWindow
   get(scope: string): OpenWindow | undefined
   /** Forgets a scope's window. */
   close(scope: string): void
@@ -60,14 +68,16 @@ export function createOpenWindows(most: Room = room): OpenWindows {
     giveBack(window.panel)
   }
   return {
-    add(scope, document, offset, beside) {
+    add(scope, document, offset, { beside, surprisal } = {}) {
       let window = open.get(scope)
-      if (window === undefined) window = { panel: spare.pop() ?? createPanel(), beside: [], to: 0 }
+      if (window === undefined)
+        window = { panel: spare.pop() ?? createPanel(), beside: [], surprisals: [], to: 0 }
       else open.delete(scope)
       open.set(scope, window)
       window.panel.add(document)
       tokens += document.words.length
       if (beside !== undefined) window.beside.push(beside)
+      if (surprisal !== undefined) window.surprisals.push(surprisal)
       window.to = offset + 1
       return window
     },

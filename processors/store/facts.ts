@@ -40,7 +40,7 @@ export const stats = shape<DiversityStat, Measured>(
     ['tokens', ({ stat }) => whole(stat.tokens)],
     ['budget', ({ stat }) => whole(stat.budget)],
     ['partial', ({ stat }) => stat.partial],
-    ['tokenizer', ({ stat }) => text(stat.tokenizer)],
+    ['tokenizer', ({ stat, metric }) => text(metric.tokenizer === '' ? stat.tokenizer : metric.tokenizer)],
     ['human_windows', ({ stat }) => whole(stat.human_windows)],
     ['human_missing', ({ stat }) => whole(stat.human_missing)],
     ['created_at', ({ stat }) => whole(stat.created_at)],

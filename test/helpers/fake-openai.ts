@@ -29,6 +29,16 @@ const codes: Readonly<Record<number, string>> = {
   429: 'rate_limit_exceeded'
 }
 
+/** Tokens of four characters, as probable as their first one says. */
+function logprobsOf(content: string): object[] {
+  return (content.match(/[^]{1,4}/g) ?? []).map(token => ({
+    token,
+    logprob: -(token.charCodeAt(0) % 8) / 4,
+    bytes: [...Buffer.from(token)],
+    top_logprobs: []
+  }))
+}
+
 /** Starts the server; `url` ends in /v1. */
 export function startFakeOpenAI(options: FakeOptions = {}): Promise<FakeServer> {
   const { key, models, fixedSampling = [], limits } = options
@@ -217,7 +227,8 @@ export function startFakeOpenAI(options: FakeOptions = {}): Promise<FakeServer> 
               annotations: [],
               ...(reasoning !== undefined && { reasoning_content: reasoning })
             },
-            logprobs: null,
+            logprobs:
+              request.body?.['logprobs'] === true ? { content: logprobsOf(content), refusal: null } : null,
             finish_reason: filtered ? 'content_filter' : cut ? 'length' : 'stop'
           }
         ],

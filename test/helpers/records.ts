@@ -148,6 +148,7 @@ export const generation = (id: string, reply: string, fields: Some<Generation> =
   finish_reason: 'stop',
   error: '',
   usage: usage(),
+  log_probability: null,
   latency_ms: 1,
   provenance: provenance(),
   metadata: {},

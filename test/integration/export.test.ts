@@ -88,7 +88,8 @@ const window = (run: string, source: string, created_at: number): DiversityStat 
       human_mean: 0.8,
       human_sd: 0.02,
       z: -2.5,
-      model: ''
+      model: '',
+      tokenizer: ''
     }
   ]
 })

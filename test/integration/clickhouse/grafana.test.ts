@@ -71,7 +71,16 @@ const window = (
   human_missing: 0,
   created_at: 0,
   metrics: Object.entries({ types: 0, heaps_beta: 0, missing_mass: 0, length_mean: 0, ...zs }).map(
-    ([name, z]) => ({ name, value: 10 + z, undefined: '', human_mean: 10, human_sd: 1, z, model: '' })
+    ([name, z]) => ({
+      name,
+      value: 10 + z,
+      undefined: '',
+      human_mean: 10,
+      human_sd: 1,
+      z,
+      model: '',
+      tokenizer: ''
+    })
   ),
   ...more
 })

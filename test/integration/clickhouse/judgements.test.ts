@@ -71,6 +71,7 @@ const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>
     human_sd: 1,
     z: null,
     model: '',
+    tokenizer: '',
     ...metric
   }))
 })

@@ -150,7 +150,16 @@ const stat = (fields: Partial<DiversityStat>): DiversityStat => ({
   partial: false,
   tokenizer: 'words-1',
   metrics: [
-    { name: 'types', value: 90, undefined: '', human_mean: 100, human_sd: 5, z: -2, model: '' },
+    {
+      name: 'types',
+      value: 90,
+      undefined: '',
+      human_mean: 100,
+      human_sd: 5,
+      z: -2,
+      model: '',
+      tokenizer: ''
+    },
     {
       name: 'heaps_beta',
       value: null,
@@ -158,7 +167,8 @@ const stat = (fields: Partial<DiversityStat>): DiversityStat => ({
       human_mean: 0.7,
       human_sd: 0.1,
       z: Number.NaN,
-      model: ''
+      model: '',
+      tokenizer: ''
     }
   ],
   clusters: [],
@@ -543,7 +553,8 @@ const humanWindows = (dataset: string, values: readonly number[]): DiversityStat
         human_mean: 10,
         human_sd: 1,
         z: value - 10,
-        model: ''
+        model: '',
+        tokenizer: ''
       })),
       human_windows: values.length
     })

@@ -261,7 +261,8 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
         human_mean: 0.82,
         human_sd: 0.01,
         z: -2.31,
-        model: ''
+        model: '',
+        tokenizer: ''
       }
     ]
   } satisfies DiversityStat
