@@ -69,7 +69,7 @@ const windows = (count: number): string => `
       if(stage = 'human', 0, 1 + intDiv(number * 3, ${Math.floor(count / 66)} + 1)) AS generation, concat('run-', toString(generation)) AS run,
       toDateTime64('${start}', 6, 'UTC') AS recorded_at,
       arrayJoin(range(60)) AS metric_index,
-      ['types', 'missing_mass', 'entropy_1', 'heaps_beta', 'tail_types_kept', 'tail_mass', 'entropy_1_chao_shen', 'self_repetition_4', 'mean_cosine', 'mtld', 'length_mean', 'cluster_entropy'] AS known,
+      ['types', 'missing_mass', 'entropy_1', 'heaps_beta', 'tail_types_kept', 'tail_mass', 'entropy_1_chao_shen', 'self_repetition_4', 'embedding_cosine', 'embedding_vendi_q2', 'log_ppl_mean', 'log_ppl_sd', 'mtld', 'length_mean', 'cluster_entropy'] AS known,
       if(metric_index < length(known), known[metric_index + 1], concat('metric_', toString(metric_index))) AS metric,
       randNormal(0, 1, metric_index) - 0.8 * generation AS z
     FROM numbers(${Math.floor(count / 66)})

@@ -151,7 +151,7 @@ before(async () => {
   await stored('samples.human', people('a.example', 0.01))
   const rows = people('a.example', 0).flatMap((one, index) => [one, accepted('r', 30)[index]!])
   await stored('training', rows)
-  const quiet = { tail_types_kept: -0.5, tail_mass: 0.3, mean_cosine: 0.4, self_repetition_4: 1 }
+  const quiet = { tail_types_kept: -0.5, tail_mass: 0.3, embedding_cosine: 0.4, self_repetition_4: 1 }
   await stored('diversity.stats', [
     window('', '*', { cluster_entropy: 0 }, { ...ofPeople, clusters: hits(20, 20) }),
     window('r', '*', { ...quiet, distinct_2_inter: 0.1, cluster_entropy: 0 }, { clusters: hits(38, 2) }),

@@ -91,11 +91,13 @@ before(async () => {
   const cell = (topic: string) => make.cell({ topic })
   const prompts = asked.map(topic => make.prompt(`p-${topic}`, { cell: cell(topic), run: 'cells' }))
   await writer.write(chunkOf('prompts', 0, 0, prompts))
-  const samples = Object.entries(hits).flatMap(([topic, count]) =>
-    Array.from({ length: count }, (_, index) =>
-      make.sample(`${topic}-${index}`, `Something about ${topic}.`, { cell: cell(topic), run: 'cells' })
+  const samplesOf = (run: string, times: number) =>
+    Object.entries(hits).flatMap(([topic, count]) =>
+      Array.from({ length: count * times }, (_, index) =>
+        make.sample(`${run}-${topic}-${index}`, `Something about ${topic}.`, { cell: cell(topic), run })
+      )
     )
-  )
+  const samples = [...samplesOf('cells', 1), ...samplesOf('often', 10)]
   await writer.write(chunkOf('samples.verified', 0, 0, samples))
   const texts = Object.entries(people).flatMap(([topic, count]) =>
     Array.from({ length: count }, (_, index) =>
@@ -123,7 +125,9 @@ before(async () => {
     judged('faithful', {
       tail_types_kept: -1,
       tail_mass: 0.5,
-      mean_cosine: 1,
+      embedding_cosine: 40,
+      embedding_vendi_q2: -2.9,
+      log_ppl_sd: -2.9,
       self_repetition_4: 2.9,
       cluster_entropy: -2.9
     }),
@@ -149,11 +153,52 @@ before(async () => {
     }),
     judged('cold', { tail_types_kept: -9, tail_mass: -5 }),
     judged('cold', { tail_types_kept: -7, tail_mass: -4 }),
-    judged('narrow', { tail_types_kept: -1, tail_mass: 0, mean_cosine: 8, self_repetition_4: 4 }),
+    judged('narrow', {
+      tail_types_kept: -1,
+      tail_mass: 0,
+      embedding_cosine: 8,
+      embedding_vendi_q2: -5,
+      self_repetition_4: 4
+    }),
     judged('subject', { tail_types_kept: -1, tail_mass: 0, cluster_entropy: -9, self_repetition_4: 4 }),
-    judged('templates', { tail_types_kept: 0, tail_mass: 0, mean_cosine: 2, self_repetition_4: 7 }),
+    judged('templates', { tail_types_kept: 0, tail_mass: 0, embedding_cosine: 2, self_repetition_4: 7 }),
     judged('spectrum', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -0.5 }),
     judged('spectrum-cold', { missing_mass: -6, heaps_beta: -4, entropy_1_chao_shen: -7 }),
+    // As measured: what is resampled once, or decoded by nucleus sampling, loses little.
+    judged('once', {
+      tail_types_kept: -0.7,
+      tail_mass: -0.1,
+      missing_mass: -1.5,
+      heaps_beta: -1.8,
+      log_ppl_mean: 2.2,
+      log_ppl_sd: -4.5,
+      self_repetition_4: 6.6
+    }),
+    judged('nucleus', {
+      tail_types_kept: -1.9,
+      tail_mass: -1,
+      missing_mass: -2.3,
+      heaps_beta: -2.6,
+      log_ppl_mean: -0.9,
+      log_ppl_sd: -4.4,
+      self_repetition_4: 7.7
+    }),
+    judged('even', {
+      tail_types_kept: 0.2,
+      tail_mass: 0,
+      missing_mass: -0.9,
+      heaps_beta: 0,
+      log_ppl_mean: -5,
+      log_ppl_sd: -9
+    }),
+    // A tail that holds does not excuse words that come no more.
+    judged('closed', { tail_types_kept: -2.5, tail_mass: 0, missing_mass: -12, heaps_beta: -9 }),
+    // Good for long, and then not.
+    ...Array.from({ length: 100 }, () => judged('late', { tail_types_kept: 0, tail_mass: 0 })),
+    ...Array.from({ length: 10 }, () => judged('late', { tail_types_kept: -20, tail_mass: 0 })),
+    // Of two records under one number the later one counts.
+    { ...judged('again', { tail_types_kept: -20, tail_mass: 0 }), window: -1 },
+    { ...judged('again', { tail_types_kept: 0.2, tail_mass: 0 }), window: -1 },
     judged('both', { tail_types_kept: -4, tail_mass: -3.5, self_repetition_4: 12 }),
     window({ source: 'unknown', run: 'judged' }, [{ name: 'missing_mass', z: null }])
   ]
@@ -188,20 +233,25 @@ test('gaps are what people write about and models do not, with texts to look at'
     `SELECT topic, human, human_share, verified, verified_share, ratio, thin, examples FROM coverage_gaps WHERE run = 'cells' ORDER BY ratio`
   )
   // Of 20 labelled texts; of nine samples that fit any of their cells, whatever task and format they have.
-  const row = (topic: keyof typeof people & keyof typeof hits, thin: boolean) => {
+  const row = (topic: keyof typeof people & keyof typeof hits, thin: boolean, times = 1) => {
     const [human_share, verified_share] = [people[topic] / 20, hits[topic] / 9]
     return {
       topic,
       human: people[topic],
       human_share,
-      verified: hits[topic],
+      verified: hits[topic] * times,
       verified_share,
       ratio: verified_share / human_share,
       thin,
       examples: [2, 3, 4].map(index => `h-${topic}-${index}`)
     }
   }
-  assert.deepEqual(found, [row('t4', true), row('t2', true), row('t1', false)])
+  // Of nine samples less than ten would be in any of them: nothing is thin yet.
+  assert.deepEqual(found, [row('t4', false), row('t2', false), row('t1', false)])
+  const often = await warehouse.rows<Record<string, unknown>>(
+    `SELECT topic, human, human_share, verified, verified_share, ratio, thin, examples FROM coverage_gaps WHERE run = 'often' ORDER BY ratio`
+  )
+  assert.deepEqual(often, [row('t4', true, 10), row('t2', true, 10), row('t1', false, 10)])
   // A run without a sample has no share, and no gap yet.
   await writer.write(
     chunkOf('prompts', 0, asked.length, [
@@ -214,6 +264,69 @@ test('gaps are what people write about and models do not, with texts to look at'
     ),
     ['t1', 't2', 't4'].map(topic => ({ topic, verified: 0, verified_share: null, ratio: null, thin: false }))
   )
+})
+
+test('a sample that fits several cells is one sample of the run, and a text told twice one example', async () => {
+  const human = (id: string, task: string, topic: string) =>
+    make.humanSample(id, `A text, ${id}.`, {
+      dataset: 'o',
+      cell: make.cell({ task, topic, format: '' }),
+      provenance: make.humanProvenance({ split: 'REFERENCE' })
+    })
+  const texts = [
+    ...[0, 1, 2].map(index => human(`a${index}`, '', 'music')),
+    ...[0, 1, 2].map(index => human(`b${index}`, 'explain', 'music')),
+    ...[0, 1, 2].map(index => human(`c${index}`, '', 'law'))
+  ]
+  await writer.write(chunkOf('samples.human', 0, 7000, texts))
+  // The same records in other chunks, as after a replay that was not merged yet.
+  await writer.write(chunkOf('samples.human', 0, 7000, texts.slice(0, 5)))
+  await writer.write(chunkOf('samples.human', 0, 7005, texts.slice(5)))
+  const samples = (topic: string, count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      make.sample(`o-${topic}-${index}`, `About ${topic}.`, {
+        dataset: 'o',
+        run: 'o',
+        cell: make.cell({ task: 'explain', topic })
+      })
+    )
+  await writer.write(chunkOf('samples.verified', 0, 7000, [...samples('music', 20), ...samples('law', 10)]))
+  const found = await warehouse.rows(
+    `SELECT task, topic, human, verified, verified_share, examples FROM coverage_gaps WHERE run = 'o' ORDER BY task, topic`
+  )
+  assert.deepEqual(found, [
+    { task: '', topic: 'law', human: 3, verified: 10, verified_share: 1 / 3, examples: ['c0', 'c1', 'c2'] },
+    { task: '', topic: 'music', human: 3, verified: 20, verified_share: 2 / 3, examples: ['a0', 'a1', 'a2'] },
+    {
+      task: 'explain',
+      topic: 'music',
+      human: 3,
+      verified: 20,
+      verified_share: 2 / 3,
+      examples: ['b0', 'b1', 'b2']
+    }
+  ])
+})
+
+test('a parked prompt that was told again is not parked any more', async () => {
+  const prompt = (id: string) => make.prompt(id, { run: 'parks', samples: 4 })
+  const parked = (id: string, samples: number) => ({
+    prompt: prompt(id),
+    reason: 'STOP_BUDGET',
+    samples,
+    parked_at: 0
+  })
+  // Resumed; resumed and parked again with less left; parked and left.
+  await writer.write(
+    chunkOf('prompts', 0, 8000, [prompt('p1'), prompt('p2'), prompt('p3'), prompt('p1'), prompt('p2')])
+  )
+  await writer.write(
+    chunkOf('prompts.parked', 0, 8000, [parked('p1', 4), parked('p2', 4), parked('p3', 3), parked('p2', 2)])
+  )
+  const [found] = await warehouse.rows<{ expected: number; parked: number }>(
+    `SELECT expected, parked FROM funnel WHERE run = 'parks'`
+  )
+  assert.deepEqual(found, { expected: 12, parked: 5 })
 })
 
 test('clusters of human text are held against those of models, and thin ones named with examples', async () => {
@@ -331,6 +444,12 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     spectrum: 'recursion_drift',
     'spectrum-cold': 'decoder_bias',
     both: 'template_filling',
+    once: 'recursion_drift',
+    nucleus: 'decoder_bias',
+    even: 'none',
+    closed: 'recursion_drift',
+    late: 'recursion_drift',
+    again: 'none',
     unknown: 'NO_DATA'
   })
   assert.deepEqual(told.get('both')!.signs, ['template_filling', 'decoder_bias'])
@@ -346,8 +465,16 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     told.get('subject')!.evidence,
     /^texts are about less: cluster entropy -9 sd from human; phrases/
   )
-  assert.match(told.get('narrow')!.evidence, /^texts are more alike: mean cosine 8 sd from human/)
-  assert.match(told.get('spectrum')!.evidence, /f1\/N or Heaps beta -6 sd/)
+  assert.match(told.get('narrow')!.evidence, /^texts are about fewer things: Vendi score of embeddings -5 sd/)
+  assert.match(told.get('spectrum')!.evidence, /^f1\/N -6 sd/)
+  assert.match(
+    told.get('nucleus')!.evidence,
+    /^texts are evenly probable, sd of log-perplexity -4\.4 .* more probable than people's, -0\.9, while Heaps beta thins at -2\.6/
+  )
+  assert.match(told.get('once')!.evidence, /less probable than people's, 2\.2/)
+  assert.match(told.get('closed')!.evidence, /^f1\/N -12 sd from human while tail mass holds at 0/)
+  assert.deepEqual([told.get('late')!.windows, told.get('late')!.tail_types_z], [10, -20])
+  assert.deepEqual([told.get('again')!.windows, told.get('again')!.tail_types_z], [1, 0.2])
   assert.equal(told.get('faithful')!.evidence, '')
   assert.deepEqual([told.get('unknown')!.windows, told.get('unknown')!.signs], [0, []])
 })
