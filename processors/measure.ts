@@ -47,6 +47,8 @@ export const measure = defineProcessor({
   state: {
     /** By scope. */
     windows: memory<WindowState>(),
+    /** By run that is over: the number its next windows would have, should text still come. */
+    ended: memory<{ readonly window: number }>(),
     /** By dataset: when the band in force was taken. */
     bands: memory<Taken>(),
     /** By dataset: when the reference was frozen. */
@@ -201,7 +203,7 @@ export const measure = defineProcessor({
       for (const scope of scopes) {
         const key = scopeKey(scope)
         const held = state.windows.get(key)
-        const { window = 0 } = held ?? {}
+        const window = held?.window ?? state.ended.get(scope.run)?.window ?? 0
         const from = held?.from ?? offset
         const opened = open.add(key, hashes, offset, { beside, surprisal: surprisalOf(value, scope) })
         if (opened.panel.tokens >= budget) {
@@ -282,26 +284,30 @@ export const measure = defineProcessor({
       tick() {
         restoreAll()
         const outputs: Output[] = []
+        let forgotten = false
         const over = new Map<string, boolean>()
         for (const [key, scope] of Array.from(state.windows.entries())) {
           const { run, dataset, window, from } = scope
-          if (from === null) continue
           if (!over.has(run)) over.set(run, isOver(run))
           if (over.get(run) !== true) continue
-          if (forgottenFrom(key) !== undefined && !erased.has(key)) {
+          if (from !== null && open.get(key) === undefined && !erased.has(key)) {
             bringBack(key, scope, from)
             continue
           }
           const opened = open.get(key)
           const budget = tables.dataset(dataset)?.window
-          if (opened !== undefined && budget !== undefined) {
+          if (from !== null && opened !== undefined && budget !== undefined) {
             outputs.push(...report({ ...scope, from }, opened, budget, true))
           }
-          // The number is kept: what comes late, given back from the dead letters, begins a window of its own.
-          state.windows.stage(key, { ...scope, window: window + 1, from: null })
+          // What comes late, given back from the dead letters, begins a window with a number nothing else of the run has.
+          const next = Math.max(from === null ? window : window + 1, state.ended.get(run)?.window ?? 0)
+          state.ended.stage(run, { window: next })
+          state.windows.forget(key)
+          erased.delete(key)
+          forgotten = true
           open.close(key)
         }
-        return outputs.length > 0 ? emit(...outputs) : undefined
+        return outputs.length > 0 || forgotten ? emit(...outputs) : undefined
       }
     }
   }

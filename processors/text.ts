@@ -46,10 +46,10 @@ function answerText(messages: readonly Message[]): string {
   return messages.findLast(message => message.role === 'assistant')?.content ?? ''
 }
 
-/** What a person wrote: the document, or the assistant's side of a conversation. */
+/**
+ * What a person wrote: the document, or the last answer of a conversation, as of a model's: lengths, and all that goes with
+ * them, would differ else.
+ */
 export function humanText(messages: readonly Message[]): string {
-  return messages
-    .filter(({ role }) => role === 'document' || role === 'assistant')
-    .map(({ content }) => content)
-    .join('\n')
+  return messages.findLast(({ role }) => role === 'document' || role === 'assistant')?.content ?? ''
 }

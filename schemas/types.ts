@@ -139,7 +139,7 @@ export type DiversityStat = {
   clusters: ClusterHits[]
   /** Number of human windows the band was taken from. */
   human_windows: number
-  /** Reference documents missing for a band; 0 when there is one. */
+  /** Reference documents missing for a band; 0 when there is one, or more would not help. */
   human_missing: number
   /** Unix time in microseconds. */
   created_at: number

@@ -35,6 +35,18 @@ GROUP BY dataset, run, source, diagnosis`,
     severity: 'critical'
   },
   {
+    name: 'unjudged',
+    title: 'Text that nothing is known about',
+    summary:
+      'The windows of run {{ $labels.run }} have no human band: whether it collapses nobody knows. Publish more documents: the reference split of {{ $labels.dataset }} has too few for windows of this size.',
+    sql: `SELECT dataset, run, toFloat64(count()) AS value
+FROM diagnosis WHERE stage = 'accepted' AND source = '*' AND diagnosis = 'NO_DATA' AND ${running}
+GROUP BY dataset, run`,
+    fires: ['gt', 0],
+    pending: '10m',
+    severity: 'warning'
+  },
+  {
     name: 'stopped',
     title: 'A run or dataset was stopped',
     summary:

@@ -79,11 +79,12 @@ export const dashboards: readonly Dashboard[] = [
     panels: [
       {
         title: 'Sources that collapse',
-        description: 'Of those whose accepted text was diagnosed; the table below says which way.',
+        description:
+          'Of those whose accepted text was diagnosed, the table below says which way; and those that have no human band, of which nobody knows.',
         type: 'stat',
         size: [6, 8],
         steps: bad,
-        sql: `SELECT uniqExactIf((run, source), diagnosis NOT IN ('none', 'NO_DATA')) AS sources
+        sql: `SELECT uniqExactIf((run, source), diagnosis NOT IN ('none', 'NO_DATA')) AS sources, uniqExactIf((run, source), diagnosis = 'NO_DATA') AS unjudged
 FROM diagnosis WHERE ${inDatasets} AND ${inRuns} AND stage = 'accepted' AND source != '*'`
       },
       {

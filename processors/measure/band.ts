@@ -8,6 +8,7 @@ import {
   type HumanDocument,
   type Reservoir,
   createReservoir,
+  keptWindows,
   minimumWindows,
   missingDocuments as missing,
   stratified
@@ -167,7 +168,8 @@ export function spreadOf(windows: readonly { readonly values: WindowValues }[]):
 }
 
 /**
- * How many more documents of the reference split a band needs.
+ * How many more documents of the reference split a band needs; 0 as well where more do not help: a group that is less than an
+ * eighth of the text a band is taken from never fills five windows of it.
  * @param length tokens per document where there is no human text to take it from
  * @param windows of human text there are
  * @param group of cells that is asked about
@@ -179,6 +181,7 @@ export function missingDocuments(
   group = '*'
 ): number {
   if (group === '*') return missing(reservoir, budget, windows, length)
+  if (reservoir.tokens >= keptWindows * budget) return 0
   const documents = reservoir.documents.filter(one => isOf(one, group))
   const tokens = documents.reduce((sum, one) => sum + one.tokens, 0)
   return missing({ documents, tokens }, budget, windows, length)

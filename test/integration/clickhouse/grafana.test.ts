@@ -85,6 +85,12 @@ const window = (
   ...more
 })
 
+/** A window there is no human band for. */
+function unjudged(run: string): DiversityStat {
+  const { metrics, ...stat } = window(run, '*', {}, { human_windows: 0, human_missing: 30 })
+  return { ...stat, metrics: metrics.map(one => ({ ...one, human_mean: null, human_sd: null, z: null })) }
+}
+
 const ofPeople = { scope: 'd//human//*', stage: 'human', window: 0, human_windows: 1 } as const
 /** Documents per cluster of human text. */
 const hits = (...documents: number[]): DiversityStat['clusters'] =>
@@ -231,7 +237,7 @@ async function firing(): Promise<Record<string, Record<string, unknown>[]>> {
 test('a rule is quiet while all is well, and fires for what it is there for', async () => {
   assert.deepEqual(await firing(), {})
 
-  await stored('runs', [make.run('ill')])
+  await stored('runs', [make.run('ill'), make.run('blind')])
   await stored('prompts', [make.prompt('p-ill', { run: 'ill', samples: 200 })])
   await stored('generations', [
     ...answers('ill', 120),
@@ -240,7 +246,8 @@ test('a rule is quiet while all is well, and fires for what it is there for', as
     )
   ])
   await stored('diversity.stats', [
-    window('ill', 'alpha', { tail_types_kept: -9, tail_mass: -6, missing_mass: -7, heaps_beta: -5 })
+    window('ill', 'alpha', { tail_types_kept: -9, tail_mass: -6, missing_mass: -7, heaps_beta: -5 }),
+    unjudged('blind')
   ])
   await stored('samples.human', people('mill.example', 0.8))
   await stored('training', accepted('ill', 80))
@@ -265,6 +272,7 @@ test('a rule is quiet while all is well, and fires for what it is there for', as
     fired['stopped']!.map(({ scope, state }) => `${String(scope)} ${String(state)}`).toSorted(),
     ['dataset:d STOP_MIX', 'run:ill STOP_BUDGET']
   )
+  assert.deepEqual(fired['unjudged'], [{ dataset: 'd', run: 'blind' }])
   assert.deepEqual(fired['real-share'], [{ dataset: 'd', slot: '0' }])
   assert.deepEqual(fired['errors'], [{ run: 'ill', source: 'broken' }])
   assert.deepEqual(fired['nothing-accepted'], [{ run: 'ill' }])
@@ -272,6 +280,9 @@ test('a rule is quiet while all is well, and fires for what it is there for', as
   assert.deepEqual(fired['contamination'], [{ dataset: 'd', source: 'mill.example' }])
 
   // It is over: nobody is woken up for it again.
-  await stored('runs', [make.run('ill', {}, { state: 'ended', revision: 2 })])
+  await stored(
+    'runs',
+    ['ill', 'blind'].map(run => make.run(run, {}, { state: 'ended', revision: 2 }))
+  )
   assert.deepEqual(Object.keys(await firing()).toSorted(), ['contamination', 'real-share', 'stopped'])
 })

@@ -411,6 +411,18 @@ describe('human band', () => {
     assert.deepEqual(group!.metrics, all!.metrics)
   })
 
+  test('of a group that is little of the human text there is none, and no number of documents is asked for', async () => {
+    const harness = createHarness(measure, { tables: tables({ window_by: ['topic'] }) })
+    for (const [index, id] of bandIds(5 * keptWindows + 80).entries()) {
+      const topic = index % 16 === 0 ? 'war' : 'peace'
+      await harness.process('human', make.humanSample(id, text(1000 + index), about(topic)))
+    }
+    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index, about('war')))
+    const stat = models(harness).find(({ cell_group }) => cell_group === 'topic=war')
+    assert.ok(stat!.human_windows < 5)
+    assert.equal(stat!.human_missing, 0)
+  })
+
   test('is missing, and says by how much, below five windows of text', async () => {
     const harness = createHarness(measure, { tables: tables() })
     await feedHumans(harness, 20)
@@ -752,13 +764,15 @@ describe('the end of a run', () => {
     }
     assert.deepEqual(windows('alpha'), [
       [0, 0, 5, false],
-      [1, 6, 7, true],
-      [2, 8, 9, true]
+      [2, 6, 7, true],
+      [4, 8, 9, true]
     ])
     assert.deepEqual(windows('beta'), [
       [0, 5, 6, true],
-      [1, 7, 8, true]
+      [3, 7, 8, true]
     ])
+    assert.deepEqual(harness.state('windows'), {}, 'nothing is kept of a scope that is over')
+    assert.deepEqual(harness.state('ended'), { r: { window: 5 } })
     const keys = harness.outputs.map(output => output.key)
     assert.equal(new Set(keys).size, keys.length)
     assert.equal(harness.tick(), undefined)
@@ -948,7 +962,7 @@ describe('open windows there is no room for', () => {
       await new Promise(resolve => setImmediate(resolve))
     }
     assert.deepEqual([...new Set(stats(harness).map(({ run }) => run))], ['r0'])
-    const windows = harness.state('windows') as Record<string, { from: number | null }>
-    assert.equal(windows['d/r1/raw/1/*']?.from, null)
+    assert.ok(!('d/r1/raw/1/*' in harness.state('windows')))
+    assert.ok('d/r2/raw/1/*' in harness.state('windows'))
   })
 })
