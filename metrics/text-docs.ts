@@ -19,7 +19,7 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
   distinct_1_inter: { doc: 'unique words / words over all documents; the same as `ttr`', narrow: 'falls' },
   distinct_2_inter: { doc: 'unique bigrams / bigrams over all documents', narrow: 'falls' },
   distinct_3_inter: { doc: 'unique trigrams / trigrams over all documents', narrow: 'falls' },
-  distinct_4_inter: { doc: 'unique 4-grams / 4-grams over all documents; late to fall', narrow: 'falls' },
+  distinct_4_inter: { doc: 'unique 4-grams / 4-grams over all documents', narrow: 'falls' },
   distinct_1_intra: { doc: 'unique words / words within a document, mean over documents', narrow: 'either' },
   distinct_2_intra: { doc: 'the same for bigrams', narrow: 'either' },
   distinct_3_intra: { doc: 'the same for trigrams', narrow: 'either' },

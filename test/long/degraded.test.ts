@@ -79,6 +79,24 @@ describe('what moves, and what does not', () => {
         assert.ok(Math.abs(z(kind, metric)) < 2, `${kind}: ${metric} ${z(kind, metric)}`)
   })
 
+  test('what counts frequent words does not see resampling, and what counts within texts takes it for more diversity', () => {
+    for (const kind of ['g1', 'g3', 'g5'] as const)
+      for (const metric of ['yule_k', 'simpson_d', 'hdd_42'])
+        assert.ok(Math.abs(z(kind, metric)) < 2, `${kind}: ${metric} ${z(kind, metric)}`)
+    for (const kind of ['g1', 'g3', 'g5', 'top-p .9', 'temperature .8'] as const)
+      for (const metric of ['mattr_50', 'mattr_100', 'mtld', 'distinct_1_intra'])
+        assert.ok(z(kind, metric) > 5, `${kind}: ${metric} ${z(kind, metric)}`)
+    for (const metric of ['entropy_1_chao_shen', 'tail_types_kept', 'kl_to_human'])
+      assert.ok(Math.abs(z('g1', metric)) < 2, `${metric} sees one generation: ${z('g1', metric)}`)
+  })
+
+  test('phrases give resampling away before words do', () => {
+    const [g1, g3, g5] = (['g1', 'g3', 'g5'] as const).map(kind => z(kind, 'distinct_4_inter'))
+    assert.ok(g1! < -3 && g3! < g1! - 5 && g5! < g3! - 3, `${g1}, ${g3}, ${g5}`)
+    for (const kind of ['g1', 'top-p .9', 'temperature .8'] as const)
+      assert.ok(z(kind, 'self_repetition_4') > 5, kind)
+  })
+
   test('decoding that is cold or cut off loses mass of the tail too', () => {
     assert.ok(z('temperature .5', 'tail_mass') < -3)
     for (const kind of ['top-p .9', 'temperature .8'] as const)
@@ -102,6 +120,9 @@ test('the diagnosis names what was done to each', async () => {
   for (const kind of ['g3', 'g5'] as const)
     assert.deepEqual(told.get(kind)!.signs, ['recursion_drift'], told.get(kind)!.evidence)
   assert.deepEqual(told.get(nameOf('temperature .5'))!.signs, ['decoder_bias'])
+  assert.equal(found('g1'), 'recursion_drift', told.get('g1')!.evidence)
+  for (const kind of ['top-p .9', 'temperature .8'] as const)
+    assert.equal(found(kind), 'decoder_bias', told.get(nameOf(kind))!.evidence)
   assert.equal(found('one topic'), 'mode_narrowing')
   assert.equal(found('templates'), 'template_filling')
 })

@@ -67,6 +67,50 @@ test('a call goes over the wire as the protocol has it and comes back whole', as
   assert.ok(usage.input_tokens + usage.output_tokens <= tokens && usage.cost_micros <= micros)
 })
 
+test('probabilities of tokens are asked for where the source says so, and their mean is kept', async t => {
+  const { server, providers, source, lines } = await setup(t)
+  const completion = await providers.complete(source({ logprobs: true }), requestOf())
+  assert.equal(server.requests[0]?.body?.['logprobs'], true)
+  const { choices } = JSON.parse(completion.raw!) as {
+    choices: { logprobs: { content: { logprob: number }[] } }[]
+  }
+  const told = choices[0]!.logprobs.content.map(({ logprob }) => logprob)
+  assert.ok(told.length > 3)
+  const mean = told.reduce((sum, one) => sum + one, 0) / told.length
+  assert.ok(mean < 0 && completion.log_probability === mean)
+  const without = await providers.complete(source(), requestOf())
+  assert.ok(!('logprobs' in server.requests[1]!.body!) && !('log_probability' in without))
+  // A server that does not know the parameter is asked without it.
+  server.next({
+    kind: 'error',
+    status: 400,
+    message: "Unsupported parameter: 'logprobs' is not supported with this model.",
+    param: 'logprobs'
+  })
+  assert.equal((await providers.complete(source({ logprobs: true }), requestOf())).log_probability, undefined)
+  assert.ok(lines.some(line => line.includes('refuses a parameter') && line.includes('logprobs')))
+})
+
+test('probabilities that are none are left out: the answer is as good without', () => {
+  const of = (logprobs: unknown) => read(body({}, { logprobs })).log_probability
+  assert.equal(of({ content: [{ logprob: -1 }, { logprob: -2 }] }), -1.5)
+  assert.equal(of({ content: [{ logprob: 0 }] }), 0)
+  for (const none of [
+    null,
+    undefined,
+    'x',
+    {},
+    { content: null },
+    { content: [] },
+    { content: [null] },
+    { content: [{ logprob: 0.1 }] },
+    { content: [{ logprob: '-1' }] },
+    { content: [{ logprob: -1 }, {}] },
+    { content: [{ logprob: -1e308 }, { logprob: -1e308 }] }
+  ])
+    assert.equal(of(none), undefined, JSON.stringify(none))
+})
+
 test('roles the protocol lacks become what it has; tool calls of either provider become its own', async t => {
   const { server, providers, source } = await setup(t)
   const openaiCall = '[{"id":"c1","type":"function","function":{"name":"add","arguments":"{\\"a\\":1}"}}]'

@@ -1,7 +1,7 @@
 /** Human text and degraded text made from it, in the windows of `measure`: what its reference half sees, and what it does not. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { type WindowKey, referenceKeys } from '../../../metrics/keys.ts'
+import { type WindowKey, windowKeys } from '../../../metrics/keys.ts'
 import type { NgramDocument } from '../../../metrics/ngram.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { DiversityStat } from '../../../schemas/types.ts'
@@ -40,27 +40,27 @@ const zOf = (stat: DiversityStat, key: WindowKey): number =>
   stat.metrics.find(({ name }) => name === key)?.z ?? assert.fail(`${stat.scope}: ${key} has no z`)
 
 test('human text that was held out stays inside the band, whatever is looked at', async () => {
-  const inside = new Map<WindowKey, number>()
-  let windows = 0
+  const inside = new Map<WindowKey, { found: number; of: number }>()
   // A band is a sample as well: one that lies a little aside misses many windows at once.
   for (const shuffle of [1, 2, 3, 4]) {
     const { reference: humans, ...rest } = split(shuffle)
     const stats = await windowsIn({ human: [...rest.held, ...rest.seed] }, humans, 800)
     const all = stats.filter(({ source }) => source === 'human')
     assert.ok(all.length >= 180 && all[0]!.human_windows >= 35)
-    windows += all.length
     const reach = student * Math.sqrt(1 + 1 / all[0]!.human_windows)
-    for (const key of [
-      ...referenceKeys,
-      'feature_cosine',
-      'embedding_cosine',
-      'embedding_vendi_q2'
-    ] as const) {
-      const found = all.filter(stat => Math.abs(zOf(stat, key)) <= reach).length
-      inside.set(key, (inside.get(key) ?? 0) + found)
+    for (const key of windowKeys) {
+      // Of some metrics not every window has a value: these are short, and nobody tags or tells probabilities here.
+      const judged = all.flatMap(({ metrics }) => metrics.find(({ name }) => name === key)?.z ?? [])
+      const known = inside.get(key) ?? { found: 0, of: 0 }
+      const found = judged.filter(one => Math.abs(one) <= reach).length
+      inside.set(key, { found: known.found + found, of: known.of + judged.length })
     }
   }
-  for (const [key, found] of inside) assert.ok(found >= 0.9 * windows, `${key}: ${found} of ${windows}`)
+  const judged = [...inside].filter(([, { of }]) => of > 600)
+  assert.ok(judged.length > 45, `${judged.length} metrics`)
+  // Few documents of such a window are long enough for MTLD: its means are not spread as a normal variable's.
+  for (const [key, { found, of }] of judged)
+    assert.ok(found >= (key === 'mtld' ? 0.85 : 0.9) * of, `${key}: ${found} of ${of}`)
 })
 
 describe('degraded text in the windows of measure', () => {

@@ -839,6 +839,29 @@ describe('what windows are measured by', () => {
     assert.equal(human?.metrics.length, all.metrics.length, 'another run may ask for all')
   })
 
+  test('what a provider says of its own tokens, of one source and of raw text alone', async () => {
+    const play = async (restart: boolean) => {
+      const harness = createHarness(measure, { tables: tables() })
+      for (let index = 0; index < 5; index++) {
+        const log_probability = index === 3 ? null : -(index + 1) / 4
+        await harness.process('generations', raw(index, { log_probability }))
+        await harness.process('verified', make.sample(`v${index}`, text(index)))
+        if (index === 2 && restart) harness.restart()
+      }
+      return harness
+    }
+    const harness = await play(false)
+    const told = (stat: DiversityStat) =>
+      stat.metrics.filter(({ name }) => name.startsWith('provider_')).map(({ name, value }) => [name, value])
+    const of = (scope: string) => models(harness).find(stat => stat.scope === scope)!
+    // Minus the means, in nats: 0.25, 0.5, 0.75 and 1.25.
+    const [first, second] = told(of('d/r/raw/1/alpha'))
+    assert.deepEqual([first, second![0]], [['provider_log_ppl_mean', 0.6875], 'provider_log_ppl_sd'])
+    assert.ok(Math.abs(Number(second![1]) - 0.42695628191498325) < 1e-12)
+    for (const scope of ['d/r/raw/1/*', 'd/r/accepted/1/alpha']) assert.deepEqual(told(of(scope)), [], scope)
+    assert.deepEqual((await play(true)).outputs, harness.outputs)
+  })
+
   test('parts of speech, where the recipe asks for them, of as many words of every window', async () => {
     /** Tags by the length of the words. */
     const tags = (one: string) => one.split(' ').map(word => `T${word.length % 3}`)
