@@ -34,6 +34,41 @@ export function mergeVectorSums(into: VectorSums, part: VectorSums): void {
   for (let at = 0; at < part.products.length; at++) into.products[at]! += part.products[at]!
 }
 
+/** Units of a whole in sums that are written. */
+const units = 2 ** 20
+
+/** Sums as they are written, in whole units of 2^-20: the lower half of the products alone, row by row. They add up too. */
+export type PackedSums = {
+  readonly count: number
+  readonly sum: readonly number[]
+  readonly products: readonly number[]
+}
+
+/** Sums as they are written. */
+export function packSums({ count, sum, products }: VectorSums): PackedSums {
+  const lower: number[] = []
+  for (let row = 0; row < sum.length; row++)
+    for (let column = 0; column <= row; column++) lower.push(Math.round(products[row * sum.length + column]! * units))
+  return { count, sum: Array.from(sum, one => Math.round(one * units)), products: lower }
+}
+
+/**
+ * Sums as they were, to a unit.
+ * @throws RangeError when there are not as many products as half a square of the vector has
+ */
+export function unpackSums({ count, sum, products }: PackedSums): VectorSums {
+  const { length } = sum
+  if (products.length !== (length * (length + 1)) / 2)
+    throw new RangeError(`${products.length} products are not those of ${length} numbers`)
+  const unpacked = createVectorSums(length)
+  unpacked.count = count
+  unpacked.sum.set(sum.map(one => one / units))
+  let at = 0
+  for (let row = 0; row < length; row++)
+    for (let column = 0; column <= row; column++) unpacked.products[row * length + column] = products[at++]! / units
+  return unpacked
+}
+
 /** Takes all vectors out again. */
 export function clearVectorSums(sums: VectorSums): void {
   sums.count = 0

@@ -15,7 +15,7 @@ import { clustersHit, type WindowValues, windowValues } from './measure/referenc
 import { createReturns } from './measure/returns.ts'
 import { type Scope, inputOf, scopeKey, scopeName, scopesOf, stages, surprisalOf } from './measure/scope.ts'
 import { type Speech, createSpeech } from './measure/speech.ts'
-import { metricsBeside, statKey, statOf } from './measure/stat.ts'
+import { metricsBeside, noSums, statKey, statOf, sumsOf } from './measure/stat.ts'
 import { type OpenWindow, createOpenWindows } from './measure/windows.ts'
 import { minimumWindows, shuffleRank } from './reservoir.ts'
 import { ofSplit, textOf } from './split.ts'
@@ -95,9 +95,19 @@ export const measure = defineProcessor({
       const scope = `${dataset}//human//*`
       const band = { human_windows: windows.length, human_missing: 0 }
       const where = { topic: samplesHuman.name, slot, budget: known.budget, partial: false }
-      return windows.map(({ values, ...bounds }, window) => {
+      return windows.map(({ values, sums, opening: _, ...bounds }, window) => {
         const metrics = metricsBeside(values, known.band?.spread)
-        const stat = { scope, ...human, window, ...where, ...bounds, metrics, ...band, created_at: now() }
+        const stat = {
+          scope,
+          ...human,
+          window,
+          ...where,
+          ...bounds,
+          metrics,
+          ...sums,
+          ...band,
+          created_at: now()
+        }
         return out('stats', statKey(scope, window), statOf(stat))
       })
     }
@@ -128,7 +138,7 @@ export const measure = defineProcessor({
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
-      const { values, nearest } = windowValues(opened.panel, known.reference, known.seeds, {
+      const { values, beside: documentsBeside } = windowValues(opened.panel, known.reference, known.seeds, {
         documents: opened.beside,
         atAGlance: tables.recipe(ending.run)?.metrics === 'glance'
       })
@@ -137,7 +147,7 @@ export const measure = defineProcessor({
         provider_log_ppl_sd: standardDeviation(opened.surprisals)
       }
       const measured = opened.surprisals.length > 0 ? { ...values, ...told } : values
-      const clusters = clustersHit(nearest, known.reference.frozen?.clusters)
+      const clusters = clustersHit(documentsBeside, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
       const beside = open.withPanel(panel => bandOf(known, group, panel))
       const metrics = metricsOf(
@@ -151,7 +161,8 @@ export const measure = defineProcessor({
       const human_missing = missingDocuments(known, tokens / Math.max(documents, 1), human_windows, group)
       const where = { topic: stages[inputOf(ending)].topic, slot, to: opened.to, documents, tokens, budget }
       const band = { partial, metrics, clusters, human_windows, human_missing }
-      const stat = statOf({ scope, ...ending, ...where, ...band, created_at: now() })
+      const sums = ending.source === '*' && group === '*' ? noSums : sumsOf(opened.panel, documentsBeside)
+      const stat = statOf({ scope, ...ending, ...where, ...band, ...sums, created_at: now() })
       return [...ofHumans, out('stats', statKey(scopeKey(ending), ending.window), stat)]
     }
 

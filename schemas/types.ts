@@ -97,6 +97,16 @@ export type ClusterHits = {
   examples: string[]
 }
 
+/** Sums over the sentence embeddings of the documents: those of windows add up */
+export type EmbeddingSums = {
+  /** Documents with an embedding. */
+  count: number
+  /** Sum of the vectors, in units of 2^-20. */
+  sum: number[]
+  /** Sum of the products of their numbers, in units of 2^-20, the lower half row by row: of one number, of two, and so on. */
+  products: number[]
+}
+
 /** One metric panel of one window. */
 export type DiversityStat = {
   /** dataset/run/stage/generation/source. */
@@ -137,6 +147,10 @@ export type DiversityStat = {
   metrics: Metric[]
   /** By cluster of the human reference, in their order; empty before there are any. */
   clusters: ClusterHits[]
+  /** Of windows of one source, of a group of cells and of people; empty for all sources, whose text is theirs once more. */
+  embeddings: EmbeddingSums
+  /** Log-perplexity of each document under the model of the human reference, in nats a token, of the same windows. */
+  log_perplexities: number[]
   /** Number of human windows the band was taken from. */
   human_windows: number
   /** Reference documents missing for a band; 0 when there is one, or more would not help. */

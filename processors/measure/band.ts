@@ -23,6 +23,7 @@ import {
   createReferenceMemory,
   windowValues
 } from './reference.ts'
+import { type WindowSums, sumsOf } from './stat.ts'
 
 /** A band is taken again when this share of its documents is new. */
 const staleShare = 0.1
@@ -38,6 +39,7 @@ export type HumanWindow = {
   readonly tokens: number
   readonly values: WindowValues
   readonly clusters: ClusterHits[]
+  readonly sums: WindowSums
   /** Its first documents. */
   readonly opening: readonly string[]
 }
@@ -141,9 +143,10 @@ function windowsOf(memory: HumanMemory, documents: readonly HumanDocument[], pan
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
     const { documents: count, tokens } = panel
-    const { values, nearest } = windowValues(panel, memory.reference, memory.seeds)
-    const clusters = clustersHit(nearest, memory.reference.frozen?.clusters, ids)
-    windows.push({ from, to, documents: count, tokens, values, clusters, opening: [...panel.opening] })
+    const { values, beside } = windowValues(panel, memory.reference, memory.seeds)
+    const clusters = clustersHit(beside, memory.reference.frozen?.clusters, ids)
+    const sums = sumsOf(panel, beside)
+    windows.push({ from, to, documents: count, tokens, values, clusters, sums, opening: [...panel.opening] })
     panel.clear()
     ids = []
     from = Infinity

@@ -93,8 +93,8 @@ export function besideIn(memory: ReferenceMemory | undefined, words: Hashes): Do
 /** What a window is. */
 type Window = {
   readonly values: WindowValues
-  /** The human cluster of each of its documents; empty before there is a reference. */
-  readonly nearest: readonly number[]
+  /** Its documents beside the reference; none before there is one. */
+  readonly beside: readonly DocumentBeside[]
 }
 
 /** Documents named as examples of a cluster at most. */
@@ -102,14 +102,16 @@ const mostExamples = 3
 
 /**
  * Documents per human cluster, for the record of a window.
+ * @param beside the window's documents
  * @param ids of the documents, where they are to be named
  */
 export function clustersHit(
-  nearest: readonly number[],
+  beside: readonly DocumentBeside[],
   clusters: Pick<Clusters, 'count'> | undefined,
   ids: readonly string[] = []
 ): ClusterHits[] {
-  if (!clusters || nearest.length === 0) return []
+  if (!clusters || beside.length === 0) return []
+  const nearest = beside.map(({ cluster }) => cluster)
   return clusterHits(nearest, clusters).map((documents, cluster) => ({
     documents,
     examples: ids.filter((_, at) => nearest[at] === cluster).slice(0, mostExamples)
@@ -135,7 +137,7 @@ export function windowValues(
   { documents = [], atAGlance = false }: Looking = {}
 ): Window {
   const own = atAGlance ? panel.glance() : panel.values()
-  if (!frozen) return { values: { ...own, ...none }, nearest: [] }
+  if (!frozen) return { values: { ...own, ...none }, beside: [] }
   const known = documents.length === panel.documents ? documents : documentsBeside(panel.words, frozen)
   return {
     values: {
@@ -144,6 +146,6 @@ export function windowValues(
       ...(!atAGlance && { embedding_frechet: frozen.frechet(panel.embeddings) }),
       novel_type_share: seeds.novelTypeShare(panel.words.tokens)
     },
-    nearest: known.map(({ cluster }) => cluster)
+    beside: known
   }
 }

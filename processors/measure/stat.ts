@@ -1,8 +1,11 @@
 /** A closed window as the record that is written. */
+import type { DocumentBeside } from '../../metrics/beside-reference.ts'
 import { embeddingId } from '../../metrics/embedding.ts'
 import { featuresId } from '../../metrics/features.ts'
 import { type WindowKey, speechKeys, windowKeys } from '../../metrics/keys.ts'
+import type { Panel } from '../../metrics/panel.ts'
 import { tokenizers } from '../../metrics/tokenize.ts'
+import { packSums } from '../../metrics/vector-sums.ts'
 import type { DiversityStat, Metric } from '../../schemas/types.ts'
 import type { Spread } from './band.ts'
 import type { WindowValues } from './reference.ts'
@@ -45,6 +48,26 @@ export function metricsBeside(
       tokenizer: name === 'self_repetition_4' ? tokenizers.whitespace : ''
     }
   })
+}
+
+/** What of windows adds up. */
+export type WindowSums = Pick<DiversityStat, 'embeddings' | 'log_perplexities'>
+
+/** None: of a window whose texts are in others as well. */
+export const noSums: WindowSums = { embeddings: { count: 0, sum: [], products: [] }, log_perplexities: [] }
+
+/** What of a window adds up. */
+export function sumsOf(
+  { embeddings }: Pick<Panel, 'embeddings'>,
+  beside: readonly DocumentBeside[]
+): WindowSums {
+  const { count, sum, products } = packSums(embeddings)
+  return {
+    embeddings: count === 0 ? noSums.embeddings : { count, sum: [...sum], products: [...products] },
+    log_perplexities: beside.flatMap(({ logPerplexity }) =>
+      Number.isNaN(logPerplexity) ? [] : [logPerplexity]
+    )
+  }
 }
 
 /** What is the same for every record of one kind. */

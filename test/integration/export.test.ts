@@ -77,6 +77,8 @@ const window = (run: string, source: string, created_at: number): DiversityStat 
   partial: false,
   tokenizer: 'words-1',
   clusters: [],
+  embeddings: { count: 0, sum: [], products: [] },
+  log_perplexities: [],
   human_windows: 6,
   human_missing: 0,
   created_at,

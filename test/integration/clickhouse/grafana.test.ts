@@ -67,6 +67,8 @@ const window = (
   partial: false,
   tokenizer: 'words-1',
   clusters: [],
+  embeddings: { count: 0, sum: [], products: [] },
+  log_perplexities: [],
   human_windows: 10,
   human_missing: 0,
   created_at: 0,

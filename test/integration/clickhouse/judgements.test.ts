@@ -59,6 +59,8 @@ const window = (about: Partial<DiversityStat>, metrics: readonly Partial<Metric>
   partial: false,
   tokenizer: 'words-1',
   clusters: [],
+  embeddings: { count: 0, sum: [], products: [] },
+  log_perplexities: [],
   human_windows: 10,
   human_missing: 0,
   created_at: 0,

@@ -172,6 +172,8 @@ const stat = (fields: Partial<DiversityStat>): DiversityStat => ({
     }
   ],
   clusters: [],
+  embeddings: { count: 0, sum: [], products: [] },
+  log_perplexities: [],
   human_windows: 10,
   human_missing: 0,
   created_at: firstDay,

@@ -250,6 +250,8 @@ test('the card says what it is, how it was made, ratios, models, terms, licences
     partial: false,
     tokenizer: 'words-1',
     clusters: [],
+    embeddings: { count: 0, sum: [], products: [] },
+    log_perplexities: [],
     human_windows: 6,
     human_missing: 0,
     created_at: 1,

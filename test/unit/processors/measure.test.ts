@@ -8,6 +8,7 @@ import { posCompressionRatio } from '../../../metrics/pos-compression-ratio.ts'
 import { posPatterns } from '../../../metrics/pos-patterns.ts'
 import { valueOf } from '../../../metrics/result.ts'
 import { templateRate } from '../../../metrics/template-rate.ts'
+import { packSums } from '../../../metrics/vector-sums.ts'
 import { words } from '../../../metrics/word-vectors.ts'
 import { measure } from '../../../processors/measure.ts'
 import type { Frozen } from '../../../processors/measure/humans.ts'
@@ -160,6 +161,10 @@ describe('windows', () => {
         ['novel_type_share', null]
       ]
     )
+    assert.deepEqual(stat.embeddings, packSums(panel.embeddings))
+    assert.ok(stat.embeddings.count === 5 && stat.embeddings.products.length === 2080)
+    const [, overAll] = stats(harness)
+    assert.deepEqual(overAll!.embeddings, { count: 0, sum: [], products: [] }, 'the same texts once more')
     const named = stat.metrics.filter(({ model }) => model !== '').map(({ name, model }) => [name, model])
     const embedding = 'all-minilm-l6-v2-words-64-1'
     assert.deepEqual(named, [
@@ -171,7 +176,7 @@ describe('windows', () => {
       ['embedding_frechet', embedding]
     ])
     assert.deepEqual(
-      { ...stat, metrics: [] },
+      { ...stat, metrics: [], embeddings: { ...stat.embeddings, products: [] } },
       {
         scope: 'd/r/raw/1/alpha',
         dataset: 'd',
@@ -192,6 +197,8 @@ describe('windows', () => {
         tokenizer: 'words-1',
         metrics: [],
         clusters: [],
+        embeddings: { ...packSums(panel.embeddings), products: [] },
+        log_perplexities: [],
         human_windows: 0,
         // Five windows of 100 tokens at 20 tokens a document, and half of the split is not for the band.
         human_missing: 50,
