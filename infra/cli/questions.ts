@@ -98,6 +98,15 @@ GROUP BY topic, temperature HAVING n > 1 ORDER BY n DESC LIMIT 5`
   uniqCombined64Merge(12)(grams_4) AS fours
 FROM text_states WHERE stage = 'accepted' GROUP BY family ORDER BY family LIMIT 5`
   },
+  window_sums: {
+    about:
+      'Sums of windows, over any of them: how many different things each source writes about, in effect (the Vendi score of order 2), and the spread of its log-perplexity. The second moments of two groups are what `frechetDistance` of the package takes.',
+    sql: `SELECT source, sum(embeddings) AS n, sumForEach(embedding_products) AS sums,
+  round(pow(n * 1048576, 2) / (2 * L2SquaredNorm(sums) - arraySum(row -> pow(sums[intDiv(row * (row + 1), 2)], 2), range(1, 65))), 1) AS vendi_q2,
+  arrayMap(q -> round(q, 2), quantilesTDigestArray(0.25, 0.5, 0.75)(log_perplexities)) AS log_ppl_quartiles
+FROM (SELECT * FROM window_sums WHERE stage = 'accepted' AND cell_group = '*')
+GROUP BY source ORDER BY source LIMIT 5`
+  },
   ngrams_sampled: {
     about: 'How many words are seen only once or twice, in large groups? One word in sixteen is counted.',
     sql: `SELECT source, 16 * count() AS types, 16 * countIf(c = 1) AS f1, 16 * countIf(c = 2) AS f2

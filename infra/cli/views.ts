@@ -14,6 +14,7 @@ export const views = [
   'ngrams_sampled',
   'text_sums',
   'text_states',
+  'window_sums',
   'source_pairs',
   'diversity',
   'generation_trends',

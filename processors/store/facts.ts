@@ -16,6 +16,11 @@ import { json, real, shape, text, texts, whole, wholeOrNull } from './columns.ts
 
 type Measured = { readonly stat: DiversityStat; readonly metric: Metric; readonly index: number }
 
+/** What adds up is of a window too, and stands in the row of its first metric. */
+const sumsBeside = ({ stat, index }: Measured): Pick<DiversityStat, 'embeddings' | 'log_perplexities'> =>
+  index === 0 ? stat : nothing
+const nothing = { embeddings: { count: 0, sum: [], products: [] }, log_perplexities: [] }
+
 /** Hits are of a window, and stand in the row of the metric that is made of them. */
 const hitsBeside = (stat: DiversityStat, { name }: Metric): readonly ClusterHits[] =>
   name === 'cluster_entropy' ? stat.clusters : []
@@ -55,7 +60,11 @@ export const stats = shape<DiversityStat, Measured>(
     [
       'cluster_examples',
       ({ stat, metric }) => hitsBeside(stat, metric).map(hit => text(hit.examples.join(',')))
-    ]
+    ],
+    ['embeddings', one => whole(sumsBeside(one).embeddings.count)],
+    ['embedding_sum', one => sumsBeside(one).embeddings.sum.map(whole)],
+    ['embedding_products', one => sumsBeside(one).embeddings.products.map(whole)],
+    ['log_perplexities', one => sumsBeside(one).log_perplexities.flatMap(value => real(value) ?? [])]
   ],
   stat => stat.metrics.map((metric, index) => ({ stat, metric, index }))
 )

@@ -2,6 +2,49 @@
 ALTER TABLE generations
   ADD COLUMN IF NOT EXISTS log_probability Nullable(Float64) COMMENT 'Mean natural logarithm of the probability of its tokens, as the provider says; null where it was not asked' AFTER error;
 
+-- What of windows adds up: any grouping of windows is asked of these.
+ALTER TABLE stats
+  ADD COLUMN IF NOT EXISTS embeddings Int64 COMMENT 'In the row of the first metric: documents with a sentence embedding; 0 for all sources, whose texts are theirs once more' AFTER cluster_examples,
+  ADD COLUMN IF NOT EXISTS embedding_sum Array(Int64) COMMENT 'In the same row: sum of their vectors, in units of 2^-20' CODEC(T64, LZ4) AFTER embeddings,
+  ADD COLUMN IF NOT EXISTS embedding_products Array(Int64) COMMENT 'In the same row: sum of the products of their numbers, in units of 2^-20, the lower half row by row' CODEC(T64, LZ4) AFTER embedding_sum,
+  ADD COLUMN IF NOT EXISTS log_perplexities Array(Float64) COMMENT 'In the same row: log-perplexity of each document under the model of the human reference, nats a token' CODEC(ZSTD(1)) AFTER embedding_products;
+
+CREATE VIEW IF NOT EXISTS window_sums (
+  dataset String COMMENT 'Dataset',
+  run String COMMENT 'Campaign; empty for human windows',
+  stage String COMMENT 'raw: as generated; accepted: verified; human: the reference split',
+  generation Nullable(Int32) COMMENT 'Generation number of the texts; null when unknown',
+  source String COMMENT 'Model; * for human windows and those of groups of cells',
+  cell_group String COMMENT 'Group of cells, or *: a window of a group is of texts that are in one of their source as well',
+  window Int64 COMMENT 'Number of the window in its scope',
+  closed DateTime('UTC') COMMENT 'When it closed',
+  documents Int32 COMMENT 'Documents',
+  tokens Int64 COMMENT 'Words',
+  embeddings Int64 COMMENT 'Documents with a sentence embedding, all-minilm-l6-v2-words-64-1',
+  embedding_sum Array(Int64) COMMENT 'Sum of their vectors at length 1, in units of 2^-20; add up with sumForEach',
+  embedding_products Array(Int64) COMMENT 'Second moments: sum of the products of their numbers, in units of 2^-20, the lower half row by row; add up with sumForEach',
+  log_perplexities Array(Float64) COMMENT 'Log-perplexity of each document, nats a token; quantilesTDigestArray makes one digest of many windows'
+) AS
+SELECT
+  dataset, run, stage, generation, source, cell_group, window, toDateTime(created_at, 'UTC') AS closed, documents, tokens,
+  embeddings, embedding_sum, embedding_products, log_perplexities
+FROM stats FINAL
+WHERE metric_index = 0 AND embeddings > 0
+  -- Of records under one number the newest counts. A band taken again tells all its human windows again, perhaps fewer.
+  AND (slot, _offset) IN (
+    SELECT slot, newest
+    FROM (
+      SELECT
+        slot, stage, window, max(_offset) AS newest,
+        argMax(argMax(human_windows, _offset), max(_offset)) OVER (PARTITION BY slot, scope, cell_group) AS windows
+      FROM stats
+      WHERE metric_index = 0
+      GROUP BY slot, scope, cell_group, stage, window
+    )
+    WHERE stage != 'human' OR window < windows
+  )
+COMMENT 'Sums over the texts of closed windows, to be added up over any of them: cosines, Vendi q2, Fréchet distances, quantiles of log-perplexity';
+
 -- Mild losses are told as well, by how even the probability of texts is; and of a source that was good for long and is not any more what it is now.
 CREATE OR REPLACE VIEW diagnosis (
   dataset String COMMENT 'Dataset',

@@ -490,14 +490,19 @@ test('windows of a group of cells are in collapse, and judged beside their own b
 
 test('no view says NaN', async () => {
   for (const view of views) {
-    const columns = await warehouse.rows<{ name: string }>(
-      `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {view:String} AND type LIKE '%Float64)' OR
-         database = currentDatabase() AND table = {view:String} AND type = 'Float64'`,
+    const columns = await warehouse.rows<{ name: string; list: boolean }>(
+      `SELECT name, startsWith(type, 'Array(') AS list FROM system.columns
+       WHERE database = currentDatabase() AND table = {view:String} AND type LIKE '%Float%'`,
       { params: { view } }
     )
-    const scalar = columns.filter(({ name }) => name !== 'vector')
-    if (scalar.length === 0) continue
-    const bad = scalar.map(({ name }) => `countIf(NOT isFinite(\`${name}\`)) AS \`${name}\``).join(', ')
+    if (columns.length === 0) continue
+    const bad = columns
+      .map(({ name, list }) =>
+        list
+          ? `countIf(arrayExists(one -> NOT isFinite(one), \`${name}\`)) AS \`${name}\``
+          : `countIf(NOT isFinite(\`${name}\`)) AS \`${name}\``
+      )
+      .join(', ')
     const [counts] = await warehouse.rows<Record<string, number>>(`SELECT ${bad} FROM ${view}`)
     assert.deepEqual(
       Object.entries(counts!).filter(([, count]) => count > 0),
