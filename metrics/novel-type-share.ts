@@ -6,7 +6,8 @@ import { totalOf } from './spectrum.ts'
  *
  * Keys: novel_type_share.
  * Formula: tokens of types that the seed texts lack / N.
- * Reference: the out-of-vocabulary rate of language modelling (Jelinek 1997), turned round.
+ * Reference: the out-of-vocabulary rate of language modelling (Jelinek, "Statistical Methods for Speech Recognition", 1997), here
+ * against the seed texts.
  * Complexity: linear in the types.
  * Range: [0, 1].
  * Sees: a closed model, which can only repeat: 0 is recursion's fingerprint.

@@ -3,7 +3,7 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 /**
  * Topic coverage: the share of the declared cells that were hit at least `least` times.
  *
- * Formula: cells with at least r hits / cells.
+ * Formula: cells with at least r hits / cells, r = 1 where nothing is said.
  * Reference: species richness over a known list (Magurran, "Measuring Biological Diversity", 2004).
  * Complexity: linear in the cells.
  * Range: [0, 1].
