@@ -1,4 +1,4 @@
-/** What is made from code: the types of the records, the flow in the README, the pages of topics, settings and views, what Grafana reads. */
+/** What is made from code: the types of the records, the flow in the README, the pages of topics, settings, metrics and views, what Grafana reads. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { textDocs } from '../metrics/text-docs.ts'
@@ -9,6 +9,7 @@ import { environment, legalValues } from './config.ts'
 import { loadProcessors, storeName } from './processors.ts'
 import { alertsYaml } from './grafana/alerts.ts'
 import { dashboardJson, dashboards } from './grafana/dashboards.ts'
+import { keyTable, metricSections, metricsFile } from './metrics-page.ts'
 import { viewSections, viewsFile } from './views-page.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -116,6 +117,12 @@ export function replaced(document: string, name: string, text: string): string {
   return document.replace(pattern, (_, open: string, close: string) => `${open}${text}\n${close}`)
 }
 
+/** The page of metrics, with what the docstrings say. */
+function metricsPage(): string {
+  const withKeys = replaced(readFileSync(metricsFile, 'utf8'), 'keys', keyTable())
+  return replaced(replaced(withKeys, 'functions', metricSections(true)), 'others', metricSections(false))
+}
+
 /** Every generated file and its text as it should be. */
 export function generatedFiles(): { path: string; text: string }[] {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -129,6 +136,7 @@ export function generatedFiles(): { path: string; text: string }[] {
     { path: join(root, 'docs/topics.md'), text: replaced(topicsPage, 'topics', topicTable()) },
     { path: join(root, 'docs/settings.md'), text: replaced(settingsPage, 'settings', settingsTable()) },
     { path: join(root, 'docs/measure.md'), text: replaced(measurePage, 'metrics', metricsTable()) },
+    { path: metricsFile, text: metricsPage() },
     { path: viewsFile, text: replaced(viewsPage, 'views', viewSections(viewsPage)) },
     ...dashboards.map(one => ({
       path: join(root, `infra/grafana/dashboards/${one.name}.json`),

@@ -11,9 +11,18 @@ export function clusterHits(nearest: Iterable<number>, { count }: Pick<HumanClus
 }
 
 /**
- * How widely documents are spread over what people write about: `topicCoverage` and `topicEntropy` over the clusters of the human
- * reference instead of declared cells. It falls when a source narrows to some subjects, where nobody labels any.
+ * How widely documents are spread over what people write about: `topicCoverage` and `topicEntropy` over the clusters of the
+ * human reference instead of declared cells.
  *
+ * Keys: cluster_coverage, cluster_entropy.
+ * Formula: coverage = clusters with a document / K; entropy = -sum over clusters of p ln p / ln K, p the share of the
+ * documents, K the clusters.
+ * Reference: Pielou, J. Theor. Biol. 13 (1966), evenness; clusters as `clusters.ts` has them.
+ * Complexity: linear in the documents.
+ * Range: [0, 1].
+ * Sees: a source that narrows to some subjects, where nobody labels any.
+ * Does not see: subjects the reference has not: every text is nearest to some cluster. Diversity within a cluster, and the
+ * tail of words.
  * @param nearest cluster of each document, -1 for one that is about nothing
  * @param clusters of the reference; undefined where it is too small
  * @returns undefined without clusters, and without a document that is about anything

@@ -3,10 +3,14 @@ import { similarityEigenvalues } from './similarity.ts'
 import { vendi } from './vendi.ts'
 
 /**
- * Effective number of sources: the Vendi score of the sources' mean feature vectors, each scaled to length 1. Sources of
- * different names that answer alike count as one.
+ * Effective number of sources: the Vendi score of the sources' mean feature vectors, each scaled to length 1.
  *
- * Reference: Friedman & Dieng, "The Vendi Score", TMLR 2023, on means. Complexity: see `similarity.ts`. Range [1, sources].
+ * Formula: exp(-sum of l ln l), l the eigenvalues of K / k, K the cosines between the means of k sources.
+ * Reference: Friedman & Dieng, "The Vendi Score", TMLR 2023, on means.
+ * Complexity: see `similarity.ts`.
+ * Range: [1, sources].
+ * Sees: sources of different names that answer alike: they count as one.
+ * Does not see: how diverse each of them is, and sources of different texts with the same mean.
  * @param means sum or mean of the feature vectors of each source
  * @returns undefined when no source has a vector but nil
  */

@@ -3,12 +3,18 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 import { type VectorSums, covariance } from './vector-sums.ts'
 
 /**
- * Fréchet distance of the Gaussians fitted to two sets of vectors:
- * ||mean1 - mean2||^2 + trace(S1 + S2 - 2 (S1 S2)^(1/2)). Biased upward, more so for few vectors: compare at equal numbers.
+ * Fréchet distance of the Gaussians fitted to two sets of vectors, hashed features or sentence embeddings. Biased upward, more
+ * so for few vectors: compare at equal numbers.
  *
+ * Keys: frechet_distance, embedding_frechet.
+ * Formula: ||mean1 - mean2||^2 + trace(S1 + S2 - 2 (S1 S2)^(1/2)), S the covariances.
  * Reference: Dowson & Landau (1982); Heusel et al., "GANs trained by a two time-scale update rule", NIPS 2017, for its use.
- * With S1 = L L^T the eigenvalues of S1 S2 are those of the symmetric L^T S2 L: no root of a matrix is taken. Complexity: the
- * cube of the dimensions; 60 ms for 256. Range [0, ...).
+ * With S1 = L L^T the eigenvalues of S1 S2 are those of the symmetric L^T S2 L: no root of a matrix is taken.
+ * Complexity: the cube of the dimensions; 60 ms for 256.
+ * Range: [0, ...).
+ * Sees: texts about other things than people write about, and about fewer of them: mean and spread.
+ * Does not see: which of the two it is, and groups within a set, of which a Gaussian knows nothing. That of hashed features
+ * hardly moves under recursion of a trigram model.
  * @param first sums over the first vectors
  * @param second sums over the second ones, of as many dimensions
  * @returns undefined with fewer than two vectors on a side

@@ -4,10 +4,16 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 const points = 10
 
 /**
- * Heaps' law V = K N^beta fitted to the last decade of a text: least squares of log V on log N at N, N / 10^0.1, ... N / 10.
- * Steadier than the two ends that `heaps_beta` takes.
+ * Heaps' law fitted to the last decade of a text: least squares at N, N / 10^0.1, ... N / 10. Steadier than the two ends that
+ * `heaps_beta` takes.
  *
- * Reference: Heaps, Information Retrieval (1978). Complexity: linear in the types. Depends on the order of the documents.
+ * Keys: heaps_fit_k, heaps_fit_beta.
+ * Formula: V(n) = K n^beta: log V on log n by least squares, V(n) being the types of the first n tokens.
+ * Reference: Heaps, Information Retrieval (1978).
+ * Complexity: linear in the types. Depends on the order of the documents.
+ * Range: beta [0, 1] but for rounding, K above 0.
+ * Sees: beta that new words come slower.
+ * Does not see: why they do. K by itself: it is what beta leaves over, and may go either way.
  * @param firsts for each type the position of its first token, from 0, ascending
  * @param tokens N
  * @returns undefined below ten tokens

@@ -1,11 +1,16 @@
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
 /**
- * Heaps exponent between a tenth of the window and the window: log10(V(N) / V(N/10)). How fast new words still come;
- * among the earliest to fall in a collapse. Depends on the order of the documents and on N: compare whole windows only.
+ * Heaps exponent between a tenth of the window and the window: how fast new words still come. Depends on the order of the
+ * documents and on N: compare whole windows only.
  *
- * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta. Complexity: logarithmic in the types. Range [0, 1] up
- * to the rounding of N/10.
+ * Keys: heaps_beta.
+ * Formula: log10(V(N) / V(N/10)), V(n) being the types of the first n tokens.
+ * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta.
+ * Complexity: logarithmic in the types.
+ * Range: [0, 1] up to the rounding of N/10.
+ * Sees: that new words stop coming, among the earliest to fall in a collapse.
+ * Does not see: why they do. Two points of the curve alone: a first tenth of an unusual subject moves it.
  * @param firsts for each type the position of its first token, from 0, ascending
  * @param tokens N
  * @returns undefined below ten tokens

@@ -2,11 +2,17 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 import { totalOf } from './spectrum.ts'
 
 /**
- * Kullback-Leibler divergence KL(P, Q) in bits of two counts: the sum of p log2(p / q) over the union of their types, with
- * `added` put on every count of both. How many bits more a text of P costs in a code made for Q.
+ * Kullback-Leibler divergence KL(P, Q) in bits of two counts, over the union of their types, with `added` put on every count
+ * of both. How many bits more a text of P costs in a code made for Q.
  *
- * Reference: Kullback & Leibler (1951); Lidstone (1920) for what is added. Complexity: linear in the types. Range [0, ...),
- * not symmetric.
+ * Keys: kl_to_human.
+ * Formula: sum over types of p log2(p / q), p = (f + 0.5) / (N + 0.5 U), q = the same of the reference, U the types of both.
+ * Reference: Kullback & Leibler (1951); Lidstone (1920) for what is added.
+ * Complexity: linear in the types.
+ * Range: [0, ...), not symmetric.
+ * Sees: words the texts have and people do not, or much more rarely.
+ * Does not see: words that are missing cost it little, so cold decoding can lower it at first. Most of it is chance of the two
+ * samples: read it beside human windows only.
  * @param first counts of P, by type
  * @param second counts of Q
  * @param added put on every count; 0 leaves a type of P that Q lacks without answer

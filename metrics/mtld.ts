@@ -2,14 +2,20 @@ import type { Occurrences } from './occurrences.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
 /**
- * MTLD: the mean length of runs that keep a type-token ratio above the threshold, N / factors, read forward and backward
- * and averaged. A run closes at a ratio of at most the threshold; the last, open run counts as the share of the way it
- * went from 1 to the threshold. It *rises* under recursive training: never alarm on its fall. Short texts give wild
- * values: take 100 tokens or more.
+ * MTLD: the mean length of runs that keep a type-token ratio above the threshold, read forward and backward and averaged. A
+ * run closes at a ratio of at most the threshold; the last, open run counts as the share of the way it went from 1 to the
+ * threshold. Short texts give wild values: take 100 tokens or more.
  *
+ * Keys: mtld, mtld_pooled.
+ * Formula: (N / factors forward + N / factors backward) / 2, factors = closed runs + (1 - ratio of the open run) / (1 - 0.72).
  * Reference: McCarthy & Jarvis, "MTLD, vocd-D, and HD-D", Behav. Res. Methods 42 (2010); equal to `mtld` of PyPI
- * `lexicalrichness` 0.5.1, which for a text that repeats nothing gives N, as is done here. (`lexical-diversity` 0.1.1
- * differs: strictly below the threshold, and no run shorter than ten.) Complexity: linear in the tokens. Range [1, ...).
+ * `lexicalrichness` 0.5.1, which for a text that repeats nothing gives N, as is done here. (`lexical-diversity` 0.1.1 differs:
+ * strictly below the threshold, and no run shorter than ten.)
+ * Complexity: linear in the tokens.
+ * Range: [1, ...).
+ * Sees: repetition among neighbouring words.
+ * Does not see: a dying tail. It *rises* under recursive training, by half in one generation of a trigram model: never alarm
+ * on its fall.
  * @param occurrences of the text
  * @param threshold above 0, below 1
  * @param from where the part of the text that counts begins

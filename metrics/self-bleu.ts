@@ -6,13 +6,20 @@ const longest = 4
 const epsilon = 0.1
 
 /**
- * Self-BLEU-4: the mean BLEU of each document against all others as references: weights 1/4, smoothing method 1
- * (Chen & Cherry 2014), closest reference length. High when documents say the same.
+ * Self-BLEU-4: the mean BLEU of each document against all others as references: weights 1/4, smoothing method 1 (Chen & Cherry
+ * 2014), closest reference length. High when documents say the same.
  *
+ * Keys: self_bleu_4.
+ * Formula: mean over documents of b exp(sum over n = 1 to 4 of ln(p_n) / 4), p_n the share of its n-grams that others hold,
+ * each at most as often; b = min(1, exp(1 - closest length / own length)).
  * Reference: Zhu et al., "Texygen", SIGIR 2018; Papineni et al., ACL 2002; equal to the mean of nltk 3.10
  * `sentence_bleu(others, one, smoothing_function=SmoothingFunction().method1)`. An n-gram's largest count among the other
  * documents is its largest or, where that is the document's own, its second largest: one pass instead of all pairs.
- * Complexity: linear in the tokens. Range [0, 1].
+ * Complexity: linear in the tokens.
+ * Range: [0, 1].
+ * Sees: documents that are put together from the phrases of others.
+ * Does not see: words that are missing, and the same said in other words. It grows with the number of documents and with their
+ * length.
  * @param documents tokens of each; one without tokens scores 0
  * @returns undefined below two documents, and when no document has tokens
  */

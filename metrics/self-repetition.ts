@@ -1,11 +1,18 @@
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
 /**
- * Self-repetition: the mean over documents of ln(1 + sum over the document's distinct n-grams of the number of other
- * documents that hold it). 0 when no n-gram is shared; a document too short for an n-gram counts as sharing none.
+ * Self-repetition: how many of a document's n-grams stand in other documents too. 0 when no n-gram is shared; a document too
+ * short for an n-gram counts as sharing none.
  *
- * Reference: Salkar et al., "Self-Repetition in Abstractive Neural Summarizers", AACL 2022; equal to
- * `self_repetition_score` of PyPI `diversity` 0.3.1. Complexity: linear in the documents, given the sums.
+ * Keys: self_repetition_4.
+ * Formula: mean over documents of ln(1 + sum over its distinct n-grams of the number of other documents that hold it).
+ * Reference: Salkar et al., "Self-Repetition in Abstractive Neural Summarizers", AACL 2022; equal to `self_repetition_score`
+ * of PyPI `diversity` 0.3.1.
+ * Complexity: linear in the documents, given the sums.
+ * Range: [0, ...).
+ * Sees: phrases that come back in other texts, templates and recursion alike: among the earliest to rise.
+ * Does not see: repetition inside one document, and the same said in other words. It grows with the documents in the window
+ * and their length.
  * @param shared per document, that sum
  * @returns undefined without documents
  */

@@ -16,8 +16,17 @@ export type Spectrum = {
 
 /**
  * The spectrum of counts. The order of the counts does not matter, down to the last bit of what is computed from it.
+ *
+ * Keys: tokens, types, f1, f2.
+ * Formula: N = sum of f, V = number of types with f > 0, f_j = number of types with f = j, over the counts f of the types.
+ * Reference: Good, Biometrika 40 (1953), for the frequencies of frequencies.
  * Complexity: linear, plus sorting the few distinct counts.
+ * Range: [0, ...), whole numbers: f1 + f2 <= V <= N.
+ * Sees: at a fixed N the dying tail, early: V and f1 fall with the first rare words that are not written any more.
+ * Does not see: anything where N differs: V and f1 grow with the size of the window. f2 alone says nothing, it may go either
+ * way.
  * @param counts occurrences per type, positive integers; zeros are skipped
+ * @returns a spectrum of nothing where there are no counts: as metrics its types, f1 and f2 are undefined without tokens
  */
 export function spectrumOf(counts: Iterable<number>): Spectrum {
   // Most types are rare: an array for the small counts, a map for the few large ones.

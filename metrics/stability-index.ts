@@ -1,11 +1,15 @@
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
 /**
- * Population stability index: the sum over bins of (p - q) ln(p / q), a symmetric divergence in nats.
+ * Population stability index, a symmetric divergence in nats.
  *
+ * Formula: sum over bins of (p - q) ln(p / q).
  * Reference: Kullback & Leibler (1951), the divergence J; named so in credit scoring (Siddiqi 2006). What counts as large
- * follows from the numbers of observations (Yurdakul & Naranjo 2020), not from a rule of thumb. Complexity: linear in bins.
- * Range [0, ...).
+ * follows from the numbers of observations (Yurdakul & Naranjo 2020), not from a rule of thumb.
+ * Complexity: linear in bins.
+ * Range: [0, ...).
+ * Sees: a distribution over bins that shifted, in any of them.
+ * Does not see: order of the bins, and shifts within one. Few observations give much of it by chance.
  * @param first counts or shares per bin
  * @param second the same bins
  * @param added put on every bin of both first; 0 leaves empty bins empty

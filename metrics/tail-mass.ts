@@ -2,9 +2,15 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 import { totalOf } from './spectrum.ts'
 
 /**
- * The share of a text's tokens that are of the tail's types: truncated or cold decoding loses it, neutral drift keeps it.
+ * The share of a text's tokens that are of the tail's types.
  *
- * Complexity: linear in the types. Range [0, 1].
+ * Keys: tail_mass.
+ * Formula: tokens of types of R / N, R the types of the reference with f <= 2.
+ * Reference: after Shumailov et al., Nature 631 (2024), as `tail-types-kept.ts`.
+ * Complexity: linear in the types.
+ * Range: [0, 1].
+ * Sees: truncated or cold decoding, which takes the mass off rare words.
+ * Does not see: neutral drift, which keeps the mass on fewer and fewer types.
  * @param counts of the text, by type
  * @param tail as `tail-types.ts` finds it
  * @returns undefined without tokens or without a tail

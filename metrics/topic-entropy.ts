@@ -1,10 +1,14 @@
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
 /**
- * Topic entropy: the Shannon entropy of the hits over that of equal hits, H / log K. 1 when all declared cells are hit alike.
+ * Topic entropy: the Shannon entropy of the hits over that of equal hits. 1 when all declared cells are hit alike.
  *
- * Reference: Pielou, "The measurement of diversity", J. Theor. Biol. 13 (1966), evenness. Complexity: linear in the cells.
- * Range [0, 1].
+ * Formula: -sum over cells of p ln p / ln K, p the share of the hits, K the cells.
+ * Reference: Pielou, "The measurement of diversity", J. Theor. Biol. 13 (1966), evenness.
+ * Complexity: linear in the cells.
+ * Range: [0, 1].
+ * Sees: a few cells that take most of the samples.
+ * Does not see: which cells, and whether people fill them evenly: they seldom do.
  * @param hits samples per declared cell, zeros included
  * @returns undefined below two cells and without hits
  */

@@ -48,7 +48,8 @@ export type PackedSums = {
 export function packSums({ count, sum, products }: VectorSums): PackedSums {
   const lower: number[] = []
   for (let row = 0; row < sum.length; row++)
-    for (let column = 0; column <= row; column++) lower.push(Math.round(products[row * sum.length + column]! * units))
+    for (let column = 0; column <= row; column++)
+      lower.push(Math.round(products[row * sum.length + column]! * units))
   return { count, sum: Array.from(sum, one => Math.round(one * units)), products: lower }
 }
 
@@ -65,7 +66,8 @@ export function unpackSums({ count, sum, products }: PackedSums): VectorSums {
   unpacked.sum.set(sum.map(one => one / units))
   let at = 0
   for (let row = 0; row < length; row++)
-    for (let column = 0; column <= row; column++) unpacked.products[row * length + column] = products[at++]! / units
+    for (let column = 0; column <= row; column++)
+      unpacked.products[row * length + column] = products[at++]! / units
   return unpacked
 }
 

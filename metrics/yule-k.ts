@@ -2,11 +2,15 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
 import type { Spectrum } from './spectrum.ts'
 
 /**
- * Yule's K: 10^4 (sum of f^2 - N) / N^2 over the counts f of the types. High when few words carry the text. Governed by
- * the frequent words: it hardly moves while the tail dies.
+ * Yule's K: high when few words carry the text. Governed by the frequent words.
  *
+ * Keys: yule_k.
+ * Formula: 10^4 (sum of f^2 - N) / N^2, over the counts f of the types.
  * Reference: Yule, "The Statistical Study of Literary Vocabulary" (1944); equal to `yulek` of PyPI `lexicalrichness` 0.5.1.
- * Complexity: linear in the distinct counts. Range [0, 10^4 (1 - 1/N)].
+ * Complexity: linear in the distinct counts.
+ * Range: [0, 10^4 (1 - 1/N)].
+ * Sees: frequent words that get more frequent: cold decoding, one subject. Hardly bound to the length.
+ * Does not see: the tail: it barely moves while rare words die.
  * @param spectrum word counts
  * @returns undefined without tokens
  */

@@ -5,7 +5,7 @@
 import { createFingerprinter } from '../metrics/fingerprint.ts'
 import { hashWords } from '../metrics/hash-text.ts'
 import { createHashes } from '../metrics/hashes.ts'
-import { mean, standardDeviation } from '../metrics/moments.ts'
+import { providerLogPerplexity } from '../metrics/provider-log-perplexity.ts'
 import { diversityStats, generations, samplesHuman, samplesVerified } from '../schemas/topics.ts'
 import type { Generation, Metric, Sample } from '../schemas/types.ts'
 import { type Output, defineProcessor, memory } from './contract.ts'
@@ -142,11 +142,8 @@ export const measure = defineProcessor({
         documents: opened.beside,
         atAGlance: tables.recipe(ending.run)?.metrics === 'glance'
       })
-      const told = {
-        provider_log_ppl_mean: mean(opened.surprisals),
-        provider_log_ppl_sd: standardDeviation(opened.surprisals)
-      }
-      const measured = opened.surprisals.length > 0 ? { ...values, ...told } : values
+      const { surprisals } = opened
+      const measured = surprisals.length > 0 ? { ...values, ...providerLogPerplexity(surprisals) } : values
       const clusters = clustersHit(documentsBeside, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
       const beside = open.withPanel(panel => bandOf(known, group, panel))

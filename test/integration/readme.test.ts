@@ -78,8 +78,8 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('the commands under "Use it" do what they say', { timeout: 240_000 }, async t => {
-  const [start, ...commands] = commandsUnder('Use it')
+test('the commands under "Use it" and "Querying metrics" do what they say', { timeout: 240_000 }, async t => {
+  const [start, ...commands] = [...commandsUnder('Use it'), ...commandsUnder('Querying metrics')]
   assert.equal(start, 'npx everseed up')
   const started = spawn('bash', ['-c', `exec ${start}`], {
     cwd: folder,
@@ -107,7 +107,8 @@ test('the commands under "Use it" do what they say', { timeout: 240_000 }, async
     [/ metrics$/, /stage/],
     [/ measure /, /400 documents[^]*\nat a glance\t/],
     [/FROM funnel/, /letters-1/],
-    [/FROM collapse/, /source/],
+    [/sql .*FROM collapse/, /source\s+z\n\S/],
+    [/curl .*FROM diversity/, /^stage\tsource\ttexts\ttypes\tdistinct_2\n\w+\t/],
     [/versions create/, /letters@1 is closed: \d+ rows/],
     [/sha256sum/, /^[0-9a-f]{64} /],
     [/ export /, /letters@1 is exported to letters-1 as messages: \d+ rows/],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { after, test } from 'node:test'
+import { type TestContext, after, before, test } from 'node:test'
 import { corpusLines } from '../../infra/demo/demo.ts'
 import { runShell } from '../helpers/cli.ts'
 import { startPipeline } from '../helpers/pipeline.ts'
@@ -37,16 +37,7 @@ function isShown(shown: string, printed: string): boolean {
 
 const { folder, env } = await startPipeline({ after })
 
-test('from a folder of documents to a versioned mix, and back again', { timeout: 240_000 }, async t => {
-  mkdirSync(join(folder, 'archive'))
-  for (const [index, line] of corpusLines().slice(0, 400).entries()) {
-    const { text } = JSON.parse(line) as { text: string }
-    writeFileSync(join(folder, 'archive', `letter-${String(index).padStart(3, '0')}.txt`), text)
-  }
-  const prompts = Array.from({ length: 20 }, (_, index) =>
-    JSON.stringify({ prompt: `Write about matter ${index}.`, task: 'write' })
-  )
-  writeFileSync(join(folder, 'prompts.jsonl'), `${prompts.join('\n')}\n`)
+before(() => {
   // Outside of the clone a stand-in leads to the command that npx finds in it.
   mkdirSync(join(folder, 'bin'))
   writeFileSync(
@@ -54,9 +45,12 @@ test('from a folder of documents to a versioned mix, and back again', { timeout:
     `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(root, 'infra/cli/main.ts')}" "$@"\n`
   )
   chmodSync(join(folder, 'bin/npx'), 0o755)
+})
 
-  const steps = stepsOf('From a folder of documents')
-  assert.ok(steps.length >= 8)
+/** Runs a chapter in one shell; what the page shows must be among what is printed, in its order. */
+async function runs(chapter: string, atLeast: number, t: TestContext): Promise<void> {
+  const steps = stepsOf(chapter)
+  assert.ok(steps.length >= atLeast)
   const script = [
     'exec 2>&1',
     'set -euo pipefail',
@@ -79,4 +73,35 @@ test('from a folder of documents to a versioned mix, and back again', { timeout:
       at = found + 1
     }
   }
+}
+
+const lines = (values: readonly object[]): string =>
+  values.map(value => `${JSON.stringify(value)}\n`).join('')
+
+test('from a folder of documents to a versioned mix, and back again', { timeout: 240_000 }, async t => {
+  mkdirSync(join(folder, 'archive'))
+  for (const [index, line] of corpusLines().slice(0, 400).entries()) {
+    const { text } = JSON.parse(line) as { text: string }
+    writeFileSync(join(folder, 'archive', `letter-${String(index).padStart(3, '0')}.txt`), text)
+  }
+  const prompts = Array.from({ length: 20 }, (_, index) => ({
+    prompt: `Write about matter ${index}.`,
+    task: 'write'
+  }))
+  writeFileSync(join(folder, 'prompts.jsonl'), lines(prompts))
+  await runs('From a folder of documents', 8, t)
+})
+
+test('reading a collapse', { timeout: 240_000 }, async t => {
+  const topics = ['treasury', 'foreign-affairs', 'lands', 'justice']
+  const speeches = corpusLines()
+    .map(line => JSON.parse(line) as { topic: string })
+    .filter(({ topic }) => topics.includes(topic))
+  writeFileSync(join(folder, 'speeches.jsonl'), lines(speeches))
+  const prompts = Array.from({ length: 21 }, (_, index) => ({
+    prompt: `Speak about matter ${index}.`,
+    topic: index === 20 ? 'lands' : topics[index % 2]
+  }))
+  writeFileSync(join(folder, 'matters.jsonl'), lines(prompts))
+  await runs('Reading a collapse', 7, t)
 })
