@@ -38,6 +38,7 @@ export const panelKeys = [
   'mattr_100_pooled',
   'mtld',
   'mtld_pooled',
+  'compression_ratio',
   'compression_ratio_80k',
   'feature_cosine',
   'embedding_cosine',

@@ -176,6 +176,16 @@ function lexical({ tokens, ends }: Pool, spectrum: Spectrum) {
   }
 }
 
+/** Of all texts where they are few, of their first 80,000 bytes where there are as many. */
+function compressionRatios(opening: readonly string[], whole: boolean) {
+  return {
+    compression_ratio: whole
+      ? compressionRatio(opening)
+      : undefinedBecause(`more than ${compressionBudget} bytes: see compression_ratio_80k`),
+    compression_ratio_80k: compressionRatio(opening, compressionBudget)
+  }
+}
+
 /** Vendi scores that need eigenvalues: those of X^T X are those of the kernel matrix, but for zeros. */
 function vendiScores({ count, sum, products }: VectorSums) {
   const eigenvalues = symmetricEigenvalues(products, sum.length).map(value => value / count)
@@ -251,7 +261,7 @@ export function createPanel(): Panel {
       distinct_4_inter: four.inter,
       distinct_3_intra: three.intra,
       distinct_4_intra: four.intra,
-      compression_ratio_80k: compressionRatio(opening, compressionBudget),
+      ...compressionRatios(opening, opening.length === words.ends.length),
       feature_cosine: meanCosine(squaredSum(features), features.count)
     }
   }

@@ -4,7 +4,6 @@ import { panelKeys } from './keys.ts'
 export const textKeys = [
   ...panelKeys,
   'ngram_diversity_4',
-  'compression_ratio',
   'self_bleu_4',
   'rouge_l',
   'vendi_q1',

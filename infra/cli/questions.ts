@@ -101,11 +101,13 @@ FROM text_states WHERE stage = 'accepted' GROUP BY family ORDER BY family LIMIT 
   window_sums: {
     about:
       'Sums of windows, over any of them: how many different things each source writes about, in effect (the Vendi score of order 2), and the spread of its log-perplexity. The second moments of two groups are what `frechetDistance` of the package takes.',
-    sql: `SELECT source, sum(embeddings) AS n, sumForEach(embedding_products) AS sums,
-  round(pow(n * 1048576, 2) / (2 * L2SquaredNorm(sums) - arraySum(row -> pow(sums[intDiv(row * (row + 1), 2)], 2), range(1, 65))), 1) AS vendi_q2,
-  arrayMap(q -> round(q, 2), quantilesTDigestArray(0.25, 0.5, 0.75)(log_perplexities)) AS log_ppl_quartiles
-FROM (SELECT * FROM window_sums WHERE stage = 'accepted' AND cell_group = '*')
-GROUP BY source ORDER BY source LIMIT 5`
+    sql: `SELECT source, n, round(pow(n * 1048576, 2) / (2 * L2SquaredNorm(sums)
+    - arraySum(row -> pow(sums[intDiv(row * (row + 1), 2)], 2), range(1, 65))), 1) AS vendi_q2, log_ppl_quartiles
+FROM (
+  SELECT source, sum(embeddings) AS n, sumForEach(embedding_products) AS sums,
+    arrayMap(q -> round(q, 2), quantilesTDigestArray(0.25, 0.5, 0.75)(log_perplexities)) AS log_ppl_quartiles
+  FROM window_sums WHERE stage = 'accepted' AND cell_group = '*' GROUP BY source
+) ORDER BY source LIMIT 5`
   },
   ngrams_sampled: {
     about: 'How many words are seen only once or twice, in large groups? One word in sixteen is counted.',

@@ -116,6 +116,7 @@ function plainly(texts: readonly string[]): Record<string, number | undefined> {
       documents.filter(tokens => tokens.length >= 100).map(tokens => valueOf(mtld(occurrencesOf(tokens)))!)
     ),
     mtld_pooled: valueOf(mtld(occurrencesOf(pooled))),
+    compression_ratio: valueOf(compressionRatio(texts)),
     compression_ratio_80k: valueOf(compressionRatio(texts, 80_000))
   })
   out['feature_cosine'] = ofPairs(texts.map(createFeatures()).filter(vector => vector !== undefined))
@@ -220,6 +221,9 @@ test('the compression ratio is that of the first 80,000 bytes, however many come
   const expected = compressionRatio(documents, 80_000)
   assert.deepEqual(panelOf(documents).compression_ratio_80k, expected)
   assert.ok((valueOf(expected) ?? 0) > 1)
+  assert.deepEqual(panelOf(documents).compression_ratio, {
+    undefined: 'more than 80000 bytes: see compression_ratio_80k'
+  })
   assert.deepEqual(panelOf(documents.slice(0, 2000)).compression_ratio_80k, {
     undefined: 'fewer than 80000 bytes'
   })
@@ -245,6 +249,7 @@ const ordered: readonly string[] = [
   'mattr_50_pooled',
   'mattr_100_pooled',
   'mtld_pooled',
+  'compression_ratio',
   'compression_ratio_80k'
 ]
 
