@@ -187,8 +187,8 @@ function compressionRatios(opening: readonly string[], whole: boolean) {
 }
 
 /** Vendi scores that need eigenvalues: those of X^T X are those of the kernel matrix, but for zeros. */
-function vendiScores({ count, sum, products }: VectorSums) {
-  const eigenvalues = symmetricEigenvalues(products, sum.length).map(value => value / count)
+function vendiScores(sums: VectorSums) {
+  const eigenvalues = symmetricEigenvalues(sums.products, sums.sum.length).map(value => value / sums.count)
   return { embedding_vendi_q1: vendi(eigenvalues), embedding_vendi_qinf: vendi(eigenvalues, Infinity) }
 }
 
