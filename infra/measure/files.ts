@@ -62,7 +62,7 @@ export async function openSets(paths: readonly string[], options: FileOptions): 
   const human = options.reference === undefined ? undefined : await read(options.reference, true)
   const seed = options.seed === undefined ? undefined : await read(options.seed, true)
   const tagger = pos === true ? createTagger() : undefined
-  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger })
+  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger, window })
   return { sets, measuring: { yardstick, window, progress } }
 }
 
@@ -140,7 +140,7 @@ export function chartOf(title: string, texts: readonly Text[], measuring: Measur
     )
   }))
   const tokens = series.flatMap(({ windows }) => windows).reduce((sum, one) => sum + one.tokens, 0)
-  const band = yardstick.band(window)
+  const band = yardstick.band(window, tokens / texts.length)
   const count = (value: number): string => value.toLocaleString('en-US')
   const lines = [`${count(texts.length)} documents, ${count(tokens)} tokens, in windows of ${count(window)}`]
   if (band && band.missing > 0)

@@ -135,6 +135,20 @@ test('a reference gives mean, sd and z; a window size gives windows; a field giv
   )
   assert.match(table.stdout, /\nundefined\tbecause\nnovel_type_share\tno seed texts\n/)
 
+  assert.deepEqual(band!.overlap, { documents: 0 })
+  assert.doesNotMatch(table.stderr, /in the reference/)
+  const leaked = lines('leaked.jsonl', rows.slice(5, 25))
+  const told = await measure(['set.jsonl', '--reference', leaked, '--seed', 'human.jsonl', '--json'])
+  assert.equal(told.code, 0)
+  assert.match(
+    told.stderr,
+    /\n?5 of the 10 documents of set\.jsonl are in the reference leaked\.jsonl too: .*; take them out of it, or/
+  )
+  assert.match(told.stderr, /15 documents of the seed human\.jsonl are in the reference leaked\.jsonl too/)
+  assert.deepEqual((JSON.parse(told.stdout) as FileReport).band!.overlap, { documents: 5, seed: 15 })
+  const both = await measure(['human.jsonl', 'set.jsonl', '--reference', leaked])
+  assert.match(both.stderr, /15 of the \d+ documents of human[^]*\n5 of the 10 documents of set/)
+
   const little = await measure(['human.jsonl', '--reference', 'set.jsonl'])
   assert.equal(little.code, 0)
   assert.match(little.stderr, /NO_DATA: .* about \d+ more documents are missing/)

@@ -147,7 +147,8 @@ test('a bootstrap interval is seeded, holds the difference, and is about that of
     fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
       const draws = random(seed)
       const list = (size: number) => Array.from({ length: size }, () => draws.float())
-      const metric = (values: number[]) => ({ key: 'length_mean', values, statistic: mean, needs: 'documents' }) as const
+      const metric = (values: number[]) =>
+        ({ key: 'length_mean', values, statistic: mean, needs: 'documents' }) as const
       const [a, b] = [metric(list(80)), metric(list(120))]
       const found = bootstrap(a, b)!
       assert.deepEqual(bootstrap(a, b), found)
