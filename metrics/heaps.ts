@@ -4,8 +4,9 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
  * Heaps exponent between a tenth of the window and the window: log10(V(N) / V(N/10)). How fast new words still come;
  * among the earliest to fall in a collapse. Depends on the order of the documents and on N: compare whole windows only.
  *
- * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta. Complexity: logarithmic in the types. Range [0, 1] up
- * to the rounding of N/10.
+ * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta. Complexity: logarithmic in the types. Range [0, ...): 1 where
+ * every word is new; above it where new words come faster than at the start, as after an opening that repeats itself, up to
+ * log10(9 N / 10 + 1).
  * @param firsts for each type the position of its first token, from 0, ascending
  * @param tokens N
  * @returns undefined below ten tokens

@@ -2,6 +2,9 @@ import { encode } from './grams.ts'
 import { longestCommonSubsequence } from './subsequence.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
+/** Tokens of a document that are compared: the time grows with the product of the lengths. */
+export const rougeLength = 2000
+
 /**
  * Tokens as ROUGE cuts them: lower-cased, everything but a-z and 0-9 parts, no stemming. Other scripts have none.
  * Complexity: linear.
@@ -16,7 +19,8 @@ export function rougeTokens(text: string): string[] {
  *
  * Reference: Lin, "ROUGE", 2004; equal to `rougeL.fmeasure` of PyPI `rouge-score` 0.1.2 without stemmer, and to
  * `homogenization_score` of PyPI `diversity` 0.3.1 before it rounds (where that is 0 it answers 1). Complexity: pairs times the
- * product of the two lengths over 32: take a sample of documents. Range [0, 1].
+ * product of the two lengths over 32: take a sample of documents, and of each no more than its first tokens, as `measureTexts`
+ * does with {@link rougeLength}. Range [0, 1].
  * @param documents tokens of each; a pair of which one has none scores 0
  * @returns undefined below two documents, and when no document has tokens
  */

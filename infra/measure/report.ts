@@ -51,6 +51,8 @@ export type BandSource = {
 export type Report = {
   readonly documents: number
   readonly tokenizer: string
+  /** Of those metrics that have another one. */
+  readonly tokenizers: Readonly<Partial<Record<TextKey, string>>>
   readonly kernel: string
   readonly features: string
   readonly embedding: string

@@ -137,7 +137,7 @@ export function windowValues(
     values: {
       ...own,
       ...besideReference(panel.words, frozen, known),
-      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel.embeddings) }),
+      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel) }),
       novel_type_share: seeds.novelTypeShare(panel.words.tokens)
     },
     nearest: known.map(({ cluster }) => cluster)

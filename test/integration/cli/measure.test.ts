@@ -83,12 +83,21 @@ describe('golden values of public examples', () => {
 test('the JSON is what measureTexts says, with every key in one of the two', async () => {
   const rows = texts.map(text => ({ text }))
   const report = await reportOf([lines('texts.jsonl', rows)])
-  const { metrics, undefined: missing, tokenizer, kernel, features, embedding } = measureTexts(texts)
+  const {
+    metrics,
+    undefined: missing,
+    tokenizer,
+    tokenizers,
+    kernel,
+    features,
+    embedding
+  } = measureTexts(texts)
   assert.deepEqual(report, {
     file: 'texts.jsonl',
     bad_rows: 0,
     documents: texts.length,
     tokenizer,
+    tokenizers,
     kernel,
     features,
     embedding,
