@@ -29,6 +29,7 @@ import { tailMass } from './tail-mass.ts'
 import { tailTypesKept } from './tail-types-kept.ts'
 import { templateRate } from './template-rate.ts'
 import { type TextKey, textKeys } from './text-keys.ts'
+import { assertTexts } from './text-list.ts'
 import { tokenWindows } from './token-windows.ts'
 import { tokenizers, words } from './tokenize.ts'
 import { trimmed } from './trimmed.ts'
@@ -89,7 +90,7 @@ export type TextMetrics = {
  * MTLD, Heaps and compression, and for which texts the samples take. Complexity: linear in the texts and in their lengths;
  * ROUGE-L, of the first 2,000 tokens of each, and the kernel are quadratic in the number of texts of their samples.
  * @param texts any strings
- * @throws RangeError when a sample is not a positive integer
+ * @throws RangeError when texts are no list of strings, or a sample is not a positive integer
  */
 export function measureTexts(texts: readonly string[], options: TextOptions = {}): TextMetrics {
   return createMeasure(options)(texts)
@@ -97,7 +98,7 @@ export function measureTexts(texts: readonly string[], options: TextOptions = {}
 
 /**
  * The same for many lists of texts, windows for instance: what is compared with is read once.
- * @throws RangeError when a sample is not a positive integer
+ * @throws RangeError when texts are no list of strings, or a sample is not a positive integer
  */
 export function createMeasure(options: TextOptions = {}): (texts: readonly string[]) => TextMetrics {
   const { reference, seed, band, tagger } = options
@@ -106,12 +107,15 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     if (!Number.isInteger(size) || size < 1)
       throw new RangeError(`a sample of ${size} is not a positive integer`)
   }
-  const human = reference && ('counts' in reference ? reference : createReference(reference))
+  if (seed !== undefined) assertTexts('seed texts', seed)
+  if (band !== undefined) assertTexts('band texts', band)
+  const human = reference === undefined || isReference(reference) ? reference : createReference(reference)
   const others: Others = { human, seed: seed && new Set(seed.flatMap(words)), band: band?.map(words) }
   let patterns: readonly string[] | undefined
   const patternsOf = ({ documents }: Reference, { tags }: Tagger): readonly string[] =>
     (patterns ??= posPatterns(documents.map(tags)))
   return texts => {
+    assertTexts('texts', texts)
     const counts = new Map<string, number>()
     const perplexities: number[] = []
     const nearest: number[] = []
@@ -157,6 +161,9 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     return { ...madeWith, ...(tagger && { tagger: tagger.id }), metrics, undefined: missing }
   }
 }
+
+const isReference = (value: readonly string[] | Reference): value is Reference =>
+  typeof value === 'object' && value !== null && 'counts' in value
 
 /** What texts are compared with, made ready. */
 type Others = {

@@ -8,6 +8,7 @@ import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type LanguageModel, fitLanguageModel } from './language-model.ts'
 import { countsOf } from './spectrum.ts'
 import { tailTypes } from './tail-types.ts'
+import { assertTexts } from './text-list.ts'
 import { words } from './tokenize.ts'
 import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
 
@@ -33,8 +34,10 @@ export type Reference = {
 /**
  * Makes a reference. Complexity: linear in the tokens.
  * @param documents human texts that no generator has seen
+ * @throws RangeError when they are no list of strings
  */
 export function createReference(documents: readonly string[]): Reference {
+  assertTexts('reference texts', documents)
   const tokens = documents.map(words)
   const counts = countsOf(tokens.flat())
   let tail: ReadonlySet<string> | undefined

@@ -1,11 +1,13 @@
 /** Files measured and compared: what `everseed measure` prints with --json, as functions. */
+import { inspect } from 'node:util'
 import { words } from '../../metrics/tokenize.ts'
+import { EverseedError } from '../../schemas/errors.ts'
 import type { Chart } from './chart.ts'
 import { type Comparison, compare } from './compare.ts'
 import { createYardstick } from './human.ts'
 import { type Read, readTexts } from './read.ts'
 import { type Measuring, type Report, groupsOf, reportOf, roundedDown, windowsOf } from './report.ts'
-import { type Cut, sizeOf } from './rows.ts'
+import { type Cut, cuts, sizeOf } from './rows.ts'
 import { createTagger } from './tagger.ts'
 import type { Text } from './texts.ts'
 
@@ -46,11 +48,32 @@ export type FileComparison = { readonly a: FileReport; readonly b: FileReport } 
 /** Texts that are read, and what they are measured with. */
 export type Opened = { readonly sets: readonly Read[]; readonly measuring: Measuring }
 
+/** Refuses what no type checker has looked at. */
+function checkOptions(paths: readonly unknown[], options: FileOptions): void {
+  const wrong = (name: string, value: unknown, wanted: string): EverseedError =>
+    new EverseedError('CONFIG_INVALID', `${name} ${inspect(value)}: give ${wanted}`)
+  const isName = (value: unknown): boolean => typeof value === 'string' && value !== ''
+  for (const path of paths)
+    if (!isName(path)) throw wrong('file', path, 'the path of a file or folder, or - for standard input')
+  for (const name of ['reference', 'seed', 'by', 'field'] as const)
+    if (options[name] !== undefined && !isName(options[name]))
+      throw wrong(name, options[name], name === 'by' || name === 'field' ? 'the name of a field' : 'a path')
+  for (const name of ['window', 'selfBleuSample'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+      throw wrong(name, value, 'a positive whole number')
+  }
+  if (options.split !== undefined && !cuts.includes(options.split))
+    throw wrong('split', options.split, `one of ${cuts.join(', ')}`)
+}
+
 /**
  * Reads what is to be measured, and what it is measured against.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when a file holds no text
+ * @throws EverseedError CONFIG_INVALID for an option that is none, or a field to group by that no row has; FILE_UNREADABLE;
+ *   RECORD_INVALID when a file holds no text
  */
 export async function openSets(paths: readonly string[], options: FileOptions): Promise<Opened> {
+  checkOptions(paths, options)
   const { by, field, split, window, selfBleuSample, pos, bad, progress } = options
   const read = async (path: string, lenient: boolean): Promise<Read> => {
     const size = await sizeOf(path)
@@ -81,7 +104,8 @@ export function fileReport(
 
 /**
  * Measures a file: what `everseed measure FILE --json` prints.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when there is no text in it
+ * @throws EverseedError CONFIG_INVALID for an option that is none, or a field to group by that no row has; FILE_UNREADABLE;
+ *   RECORD_INVALID when there is no text in it
  */
 export async function measureFile(file: string, options: FileOptions = {}): Promise<FileReport> {
   const { sets, measuring } = await openSets([file], options)
@@ -90,7 +114,8 @@ export async function measureFile(file: string, options: FileOptions = {}): Prom
 
 /**
  * Compares two files: what `everseed measure FILE OTHER --json` prints.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when there is no text in one of them
+ * @throws EverseedError CONFIG_INVALID for an option that is none; FILE_UNREADABLE; RECORD_INVALID when there is no text in one of
+ *   them
  */
 export async function compareFiles(
   file: string,

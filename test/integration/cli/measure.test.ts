@@ -180,6 +180,7 @@ test('rows without a text are named and left out; an error only where there is n
   const calls: readonly [string[], string, RegExp][] = [
     [['missing.jsonl'], 'FILE_UNREADABLE', /no such file/],
     [['bad.jsonl', '--window', '0'], 'CONFIG_INVALID', /positive whole number/],
+    [['bad.jsonl', '--by', 'nosuch'], 'CONFIG_INVALID', /no row of bad\.jsonl has this field; there are text/],
     [['bad.jsonl', '--plot', 'x.png'], 'CONFIG_INVALID', /\.svg or \.html/],
     [['bad.jsonl', 'bad.jsonl', '--by', 'x'], 'CONFIG_INVALID', /--by goes with one file/],
     [['-', '--reference', '-'], 'CONFIG_INVALID', /read once/],

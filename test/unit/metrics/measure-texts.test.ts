@@ -139,6 +139,22 @@ describe('bad texts have defined results', () => {
   })
 })
 
+test('what is no list of strings is refused in words, also where no type checker looks', () => {
+  const call = (texts: unknown, options: object = {}) => measureTexts(texts as string[], options)
+  const cases: readonly [() => unknown, string][] = [
+    [() => call('abc'), 'texts are no list of strings but a string'],
+    [() => call(undefined), 'texts are no list of strings but undefined'],
+    [() => call([null]), 'texts are no list of strings: the one at 0 is null'],
+    [() => call(['a', { text: 'b' }]), 'texts are no list of strings: the one at 1 is an object'],
+    [() => call(['a'], { seed: 'abc' }), 'seed texts are no list of strings but a string'],
+    [() => call(['a'], { band: [1] }), 'band texts are no list of strings: the one at 0 is a number'],
+    [() => call(['a'], { reference: 'abc' }), 'reference texts are no list of strings but a string'],
+    [() => call(['a'], { reference: null }), 'reference texts are no list of strings but null'],
+    [() => call(['a'], { selfBleuSample: 2.5 }), 'a sample of 2.5 is not a positive integer']
+  ]
+  for (const [run, message] of cases) assert.throws(run, { name: 'RangeError', message })
+})
+
 describe('what is compared with', () => {
   test('without it there are reasons', () => {
     const { undefined: missing } = measureTexts(own)

@@ -1,0 +1,54 @@
+/** Files measured by functions: what options are refused, and what sources are beside one another. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { compareFiles, type FileOptions, measureFile } from '../../../infra/measure/files.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'everseed-files-'))
+after(() => rmSync(folder, { recursive: true }))
+
+function file(name: string, rows: readonly unknown[]): string {
+  const path = join(folder, name)
+  writeFileSync(path, rows.map(row => JSON.stringify(row)).join('\n'))
+  return path
+}
+
+test('options that the command refuses are refused, before anything is read', async () => {
+  const cases: readonly [object, RegExp][] = [
+    [{ window: -3 }, /^window -3: give a positive whole number$/],
+    [{ window: 2.5 }, /^window 2\.5: /],
+    [{ window: Number.NaN }, /^window NaN: /],
+    [{ window: '500' }, /^window '500': /],
+    [{ selfBleuSample: 0 }, /^selfBleuSample 0: give a positive whole number$/],
+    [{ reference: 7 }, /^reference 7: give a path$/],
+    [{ by: '' }, /^by '': give the name of a field$/],
+    [{ split: 'page' }, /^split 'page': give one of line, paragraph, file$/]
+  ]
+  for (const [options, message] of cases) {
+    await assert.rejects(measureFile('nothing.jsonl', options), { code: 'CONFIG_INVALID', message })
+    await assert.rejects(compareFiles('nothing.jsonl', 'nothing.jsonl', options as FileOptions), { message })
+  }
+  await assert.rejects(measureFile(undefined as never), { message: /^file undefined: give the path/ })
+  await assert.rejects(measureFile('nothing.jsonl', { window: 3 }), { code: 'FILE_UNREADABLE' })
+})
+
+test('a field to group by that no row has is an error, which names those there are', async () => {
+  const rows = [{ text: 'one' }, { text: 'two', model: 'm', provenance: { model_id: 'x', parents: [] } }]
+  const path = file('by.jsonl', rows)
+  await assert.rejects(measureFile(path, { by: 'modle' }), {
+    code: 'CONFIG_INVALID',
+    message: `--by modle: no row of ${path} has this field; there are text, model, provenance.model_id, provenance.parents`
+  })
+  // A row that lacks it is in a group of its own; a reference need not have it.
+  const { groups } = await measureFile(path, { by: 'provenance.model_id', reference: file('r.jsonl', ['a']) })
+  assert.deepEqual(Object.keys(groups!), ['(none)', 'x'])
+  const strings = file('strings.jsonl', ['a', 'b'])
+  await assert.rejects(measureFile(strings, { by: 'model' }), {
+    message: /its rows are texts without fields$/
+  })
+  const enveloped = file('records.jsonl', [{ partition: 0, offset: 1, value: { text: 'a', source: 's' } }])
+  assert.deepEqual(Object.keys((await measureFile(enveloped, { by: 'source' })).groups!), ['s'])
+  await assert.rejects(measureFile(enveloped, { by: 'offset' }), { message: /there are text, source$/ })
+})
