@@ -3,6 +3,7 @@ import { type TextKey, glanceKeys, orderedKeys } from '../../metrics/text-keys.t
 import type { Difference } from '../measure/compare.ts'
 import type { FileComparison, FileReport } from '../measure/files.ts'
 import type { Report } from '../measure/report.ts'
+import type { Sources } from '../measure/sources.ts'
 import { type CellValue, print, shown, table } from './output.ts'
 
 const head = ({ file, documents, metrics, tokenizer }: FileReport): string =>
@@ -67,6 +68,15 @@ export function printReport(report: FileReport): void {
   )
 }
 
+/** How many sources the groups are in effect. */
+function sourcesLine({ count, effective, pairs, features }: Sources): string {
+  if (effective === null) return 'sources: no words to compare them by'
+  const cosines = pairs.map(({ cosine }) => cosine)
+  const ends = [...new Set([Math.min(...cosines), Math.max(...cosines)].map(cosine => cosine.toFixed(3)))]
+  const between = pairs.length === 0 ? '' : `, mean cosine between two of them ${ends.join(' to ')}`
+  return `sources: ${shown(count)}, in effect ${effective.toFixed(2)}${between} (${features})`
+}
+
 /** One file by a field of its rows. */
 export function printGroups(report: FileReport): void {
   const { by = '' } = report
@@ -78,6 +88,7 @@ export function printGroups(report: FileReport): void {
       ? `by ${by}: means of the windows of each; in brackets the distance from human ones in standard deviations`
       : `by ${by}: the whole of each${report.human ? '; in brackets the distance from human windows of its size in standard deviations' : ''}`
   )
+  if (report.sources) print(sourcesLine(report.sources))
   if (!inWindows) print('many metrics depend on the size: --window N compares at one')
   const cells = (key: TextKey): CellValue[] =>
     Array.from(groups.values(), ({ metrics, per_window, human }) => {

@@ -8,6 +8,7 @@ import { createYardstick } from './human.ts'
 import { type Read, readTexts } from './read.ts'
 import { type Measuring, type Report, groupsOf, reportOf, roundedDown, windowsOf } from './report.ts'
 import { type Cut, cuts, sizeOf } from './rows.ts'
+import { type Sources, sourcesOf } from './sources.ts'
 import { createTagger } from './tagger.ts'
 import type { Text } from './texts.ts'
 
@@ -40,6 +41,8 @@ export type FileReport = { readonly file: string; readonly bad_rows: number } & 
     readonly by?: string
     /** By the value of the field. */
     readonly groups?: Readonly<Record<string, Report>>
+    /** The groups beside one another. */
+    readonly sources?: Sources
   }
 
 /** Everything about two files, and what they differ in. */
@@ -98,8 +101,9 @@ export function fileReport(
 ): FileReport {
   const report: FileReport = { file, bad_rows: bad, ...reportOf(texts, measuring) }
   if (by === undefined) return report
-  const groups = Array.from(groupsOf(texts), ([name, list]) => [name, reportOf(list, measuring)] as const)
-  return { ...report, by, groups: Object.fromEntries(groups) }
+  const groups = groupsOf(texts)
+  const reports = Array.from(groups, ([name, list]) => [name, reportOf(list, measuring)] as const)
+  return { ...report, by, groups: Object.fromEntries(reports), sources: sourcesOf(groups) }
 }
 
 /**

@@ -134,6 +134,12 @@ test('a reference gives mean, sd and z; a window size gives windows; a field giv
   assert.deepEqual(Object.keys(groups), ['a', 'b'])
   assert.equal(groups['a']!.documents, 5)
 
+  const byModel = await measure(['set.jsonl', '--by', 'model'])
+  assert.match(
+    byModel.stdout,
+    /\nsources: 2, in effect 1\.\d\d, mean cosine between two of them 0\.\d{3} \(hashed-256-1\)\n/
+  )
+
   const table = await measure(['set.jsonl', '--reference', 'human.jsonl', '--window', '150'])
   const head = table.stdout.split('\n').find(line => line.startsWith('at a glance'))
   assert.equal(head, 'at a glance\tvalue\tper window\thuman\tz')
@@ -180,7 +186,11 @@ test('rows without a text are named and left out; an error only where there is n
   const calls: readonly [string[], string, RegExp][] = [
     [['missing.jsonl'], 'FILE_UNREADABLE', /no such file/],
     [['bad.jsonl', '--window', '0'], 'CONFIG_INVALID', /positive whole number/],
-    [['bad.jsonl', '--by', 'nosuch'], 'CONFIG_INVALID', /no row of bad\.jsonl has this field; there are text/],
+    [
+      ['bad.jsonl', '--by', 'nosuch'],
+      'CONFIG_INVALID',
+      /no row of bad\.jsonl has this field; there are text/
+    ],
     [['bad.jsonl', '--plot', 'x.png'], 'CONFIG_INVALID', /\.svg or \.html/],
     [['bad.jsonl', 'bad.jsonl', '--by', 'x'], 'CONFIG_INVALID', /--by goes with one file/],
     [['-', '--reference', '-'], 'CONFIG_INVALID', /read once/],

@@ -52,3 +52,45 @@ test('a field to group by that no row has is an error, which names those there a
   assert.deepEqual(Object.keys((await measureFile(enveloped, { by: 'source' })).groups!), ['s'])
   await assert.rejects(measureFile(enveloped, { by: 'offset' }), { message: /there are text, source$/ })
 })
+
+test('groups are counted in effect: names for one source are one', async () => {
+  const texts = {
+    a: ['the ship sailed into the harbour', 'the ship sailed past the port', 'a ship sailed'],
+    b: ['violins play melodies', 'orchestras play violins', 'violins and orchestras']
+  }
+  const rows = [...'123'].flatMap((name, index) =>
+    texts[index === 2 ? 'b' : 'a'].map(text => ({ text, model: `m${name}` }))
+  )
+  const { sources, features } = await measureFile(file('sources.jsonl', rows), { by: 'model' })
+  assert.equal(sources!.features, features)
+  assert.equal(sources!.count, 3)
+  // Shares of two thirds and one, were the two kinds at right angles: the exponential of their entropy is 1.89.
+  assert.ok(sources!.effective! > 1.5 && sources!.effective! < 1.9, `${sources!.effective}`)
+  const [first, second, third] = sources!.pairs
+  assert.deepEqual([first!.a, first!.b, second!.b, third!.a], ['m1', 'm2', 'm3', 'm2'])
+  assert.ok(first!.cosine > second!.cosine + 0.3 && Math.abs(second!.cosine - third!.cosine) < 1e-12)
+  assert.ok(sources!.within['m1']! < first!.cosine, 'the same texts again are nearer than different ones')
+  // Of a group by itself it is what the metric of texts says.
+  const { groups } = await measureFile(file('sources.jsonl', rows), { by: 'model' })
+  assert.ok(Math.abs(groups!['m3']!.metrics.feature_cosine! - sources!.within['m3']!) < 1e-9)
+  const alike = await measureFile(file('alike.jsonl', rows.slice(0, 6)), { by: 'model' })
+  assert.ok(Math.abs(alike.sources!.effective! - 1) < 1e-9)
+})
+
+test('sources without words count for nothing, and of very many the largest are paired', async () => {
+  const few = [
+    { text: 'a ship', model: 'a' },
+    { text: '…', model: 'b' }
+  ]
+  const { sources } = await measureFile(file('few.jsonl', few), { by: 'model' })
+  assert.deepEqual(
+    [sources!.count, sources!.within, sources!.pairs, sources!.effective!.toFixed(9)],
+    [1, { a: null }, [], '1.000000000']
+  )
+  const none = await measureFile(file('none.jsonl', few.slice(1)), { by: 'model' })
+  assert.equal(none.sources!.effective, null)
+  const many = Array.from({ length: 61 }, (_, index) => ({ text: `ship ${index}`, model: `m${index % 60}` }))
+  const { pairs } = (await measureFile(file('many.jsonl', many), { by: 'model' })).sources!
+  assert.equal(pairs.length, (50 * 49) / 2)
+  assert.ok(pairs.some(({ a }) => a === 'm0'))
+})
