@@ -9,6 +9,17 @@ import { type CellValue, print, shown, table } from './output.ts'
 const head = ({ file, documents, metrics, tokenizer }: FileReport): string =>
   `${file}: ${shown(documents)} documents, ${shown(metrics.tokens ?? 0)} tokens (${tokenizer})`
 
+/** A table whose numbers are rounded in a pipe too, as those with a spread or a z beside them are; --json has all digits. */
+function rounded(head: readonly string[], rows: readonly (readonly CellValue[])[]): string {
+  if (process.stdout.isTTY) return table(head, rows)
+  const round = (cell: CellValue): CellValue =>
+    typeof cell === 'number' && !Number.isInteger(cell) ? shown(cell) : cell
+  return table(
+    head,
+    rows.map(row => row.map(round))
+  )
+}
+
 const plusMinus = (mean: number | null | undefined, sd: number | null | undefined): string =>
   mean === null || mean === undefined
     ? ''
@@ -32,7 +43,7 @@ function printMetrics(
       const row = rowOf(key)
       return row === undefined ? [] : [[key, ...row]]
     })
-    if (rows.length > 0) print(`\n${table([title, ...columns], rows)}`)
+    if (rows.length > 0) print(`\n${rounded([title, ...columns], rows)}`)
   }
   const missing = orderedKeys.flatMap(key => {
     const reason = rowOf(key) === undefined ? reasonOf(key) : undefined

@@ -148,6 +148,9 @@ test('a reference gives mean, sd and z; a window size gives windows; a field giv
     first.map(line => line.split('\t')[0]),
     glanceKeys.slice(0, 3)
   )
+  // Whatever stands beside them, numbers have no more digits than a person reads.
+  for (const { stdout } of [table, byModel]) assert.doesNotMatch(stdout, /\.\d{7}/)
+  assert.match(table.stdout, /\nentropy_1\t\d\.\d{3}\t\d\.\d{3} ± /)
   assert.match(table.stdout, /\nundefined\tbecause\nnovel_type_share\tno seed texts\n/)
 
   assert.deepEqual(band!.overlap, { documents: 0 })
