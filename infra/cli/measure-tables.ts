@@ -10,12 +10,12 @@ const head = ({ file, documents, metrics, tokenizer }: FileReport): string =>
   `${file}: ${shown(documents)} documents, ${shown(metrics.tokens ?? 0)} tokens (${tokenizer})`
 
 /** A table whose numbers are rounded in a pipe too, as those with a spread or a z beside them are; --json has all digits. */
-function rounded(head: readonly string[], rows: readonly (readonly CellValue[])[]): string {
-  if (process.stdout.isTTY) return table(head, rows)
+function rounded(names: readonly string[], rows: readonly (readonly CellValue[])[]): string {
+  if (process.stdout.isTTY) return table(names, rows)
   const round = (cell: CellValue): CellValue =>
     typeof cell === 'number' && !Number.isInteger(cell) ? shown(cell) : cell
   return table(
-    head,
+    names,
     rows.map(row => row.map(round))
   )
 }

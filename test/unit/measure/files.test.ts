@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { compareFiles, type FileOptions, measureFile } from '../../../infra/measure/files.ts'
+import { compareFiles, measureFile } from '../../../infra/measure/files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'everseed-files-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -28,7 +28,7 @@ test('options that the command refuses are refused, before anything is read', as
   ]
   for (const [options, message] of cases) {
     await assert.rejects(measureFile('nothing.jsonl', options), { code: 'CONFIG_INVALID', message })
-    await assert.rejects(compareFiles('nothing.jsonl', 'nothing.jsonl', options as FileOptions), { message })
+    await assert.rejects(compareFiles('nothing.jsonl', 'nothing.jsonl', options), { message })
   }
   await assert.rejects(measureFile(undefined as never), { message: /^file undefined: give the path/ })
   await assert.rejects(measureFile('nothing.jsonl', { window: 3 }), { code: 'FILE_UNREADABLE' })
@@ -58,7 +58,7 @@ test('groups are counted in effect: names for one source are one', async () => {
     a: ['the ship sailed into the harbour', 'the ship sailed past the port', 'a ship sailed'],
     b: ['violins play melodies', 'orchestras play violins', 'violins and orchestras']
   }
-  const rows = [...'123'].flatMap((name, index) =>
+  const rows = ['1', '2', '3'].flatMap((name, index) =>
     texts[index === 2 ? 'b' : 'a'].map(text => ({ text, model: `m${name}` }))
   )
   const { sources, features } = await measureFile(file('sources.jsonl', rows), { by: 'model' })

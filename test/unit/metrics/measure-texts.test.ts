@@ -140,7 +140,7 @@ describe('bad texts have defined results', () => {
 })
 
 test('what is no list of strings is refused in words, also where no type checker looks', () => {
-  const call = (texts: unknown, options: object = {}) => measureTexts(texts as string[], options)
+  const call = (list: unknown, options: object = {}) => measureTexts(list as string[], options)
   const cases: readonly [() => unknown, string][] = [
     [() => call('abc'), 'texts are no list of strings but a string'],
     [() => call(undefined), 'texts are no list of strings but undefined'],
