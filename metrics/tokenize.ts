@@ -1,5 +1,5 @@
 /**
- * The tokenizers every metric names, but for that of ROUGE, which `rouge-l.ts` holds. `words`: maximal runs of letters, marks and digits of the lower-cased NFC
+ * The tokenizers every metric names; that of ROUGE is in `rouge-l.ts`. `words`: maximal runs of letters, marks and digits of the lower-cased NFC
  * text; scripts written without spaces are cut by ICU's dictionaries. `whitespace`: split on white space, case kept.
  *
  * Reference: Unicode Standard Annex 29 (word boundaries) for the segmenter. Complexity: linear in the text.

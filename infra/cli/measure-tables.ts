@@ -137,9 +137,10 @@ export function printComparison({ a, b, ...compared }: FileComparison): void {
   print(`B  ${head(b)}`)
   const { window_tokens, windows, differences, confidence } = compared
   const percent = `${confidence * 100} %`
+  const some = Object.keys(differences).length > 0
   print(
     window_tokens === null
-      ? 'too few texts for windows of one size: only statistics of single documents are compared'
+      ? `too few texts ${some ? 'for windows of one size: only statistics of single documents are compared' : 'to compare'}`
       : `${windows.join(' and ')} windows of ${shown(window_tokens)} tokens; * where 0 is outside the ${percent} interval, as it is by chance in 1 of 20`
   )
   printMetrics(

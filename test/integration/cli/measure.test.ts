@@ -230,6 +230,19 @@ test('two files: what the second has more or less of', async () => {
   )
 })
 
+test('two files, one of a single document: no interval, no star, and why', async () => {
+  const one = lines('one.jsonl', [{ text: texts[0] }])
+  const many = lines(
+    'many.jsonl',
+    texts.map(text => ({ text }))
+  )
+  const { code, stdout } = await measure([one, many])
+  assert.equal(code, 0)
+  assert.doesNotMatch(stdout, /\*|at a glance/)
+  assert.match(stdout, /\ntoo few texts to compare\n/)
+  assert.match(stdout, /\nlength_mean\teach set must hold 5 documents; they hold 1 and \d+\n/)
+})
+
 test('a chart is written where it is asked for', async () => {
   lines(
     'chart.jsonl',

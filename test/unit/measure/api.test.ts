@@ -68,3 +68,18 @@ test('they can be called with what is exported beside them', () => {
   const human = api.createReference(texts.slice(1))
   assert.equal(valueOf(api.tailMass(counts, human.tail)), 14 / 16)
 })
+
+test('the page names what there is', () => {
+  const page = readFileSync(join(folder, '../docs/measure.md'), 'utf8')
+  const [module = ''] = page.split('## As a module')[1]!.split('\n## ')
+  const names = [
+    ...Array.from(module.matchAll(/import \{([^}]+)\} from 'everseed'/g), ([, list]) =>
+      list!.trim().split(/,\s*/)
+    ),
+    ...Array.from(module.matchAll(/^\|.*\|$/gm), ([row]) =>
+      Array.from(row.matchAll(/`(\w+)`/g), ([, name]) => name!)
+    )
+  ].flat()
+  assert.ok(names.length > 60, `${names.length} were found`)
+  for (const name of names) assert.ok(exported.has(name), `${name} is not exported`)
+})

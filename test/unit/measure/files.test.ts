@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { corpusLines } from '../../../infra/demo/demo.ts'
 import { compareFiles, measureFile } from '../../../infra/measure/files.ts'
+import { sourcesOf } from '../../../infra/measure/sources.ts'
+import { textOf } from '../../../infra/measure/texts.ts'
+import { random } from '../../../metrics/random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'everseed-files-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -75,6 +79,24 @@ test('groups are counted in effect: names for one source are one', async () => {
   assert.ok(Math.abs(groups!['m3']!.metrics.feature_cosine! - sources!.within['m3']!) < 1e-9)
   const alike = await measureFile(file('alike.jsonl', rows.slice(0, 6)), { by: 'model' })
   assert.ok(Math.abs(alike.sources!.effective! - 1) < 1e-9)
+})
+
+test('one corpus cut in three is about one source, but for chance where documents are few', () => {
+  const texts = corpusLines().map(line => textOf(JSON.parse(line)))
+  const draws = random(2)
+  const shuffled = texts.map(one => ({ at: draws.float(), one })).toSorted((a, b) => a.at - b.at)
+  const inEffect = (size: number): number => {
+    const third = (from: number) => shuffled.slice(from * size, (from + 1) * size).map(({ one }) => one)
+    return sourcesOf(new Map(['a', 'b', 'c'].map((name, from) => [name, third(from)]))).effective!
+  }
+  // As docs/measure.md has them.
+  for (const [size, expected, within] of [
+    [5, 1.65, 0.2],
+    [20, 1.26, 0.1],
+    [100, 1.06, 0.03],
+    [500, 1.02, 0.01]
+  ] as const)
+    assert.ok(Math.abs(inEffect(size) - expected) < within, `${size}: ${inEffect(size)}`)
 })
 
 test('sources without words count for nothing, and of very many the largest are paired', async () => {
