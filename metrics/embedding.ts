@@ -1,7 +1,6 @@
 import { scaleToUnit } from './features.ts'
 import { GramTable } from './gram-table.ts'
 import { type Hashes, createHashes, hashTokens } from './hashes.ts'
-import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
 import { dimensions, vectors, words } from './word-vectors.ts'
 
 /** Name and version of the sentence embeddings. */
@@ -91,18 +90,5 @@ export function createEmbedding(): (words: Hashes) => Float64Array | undefined {
     }
     unload(added)
     return scaleToUnit(sums, vector)
-  }
-}
-
-/** Sums over the embeddings of texts, and what adds one by the hashes of its words. */
-export function sumEmbeddings(): { readonly sums: VectorSums; add(hashes: Hashes): void } {
-  const embed = createEmbedding()
-  const sums = createVectorSums(dimensions)
-  return {
-    sums,
-    add(hashes) {
-      const vector = embed(hashes)
-      if (vector) addVector(sums, vector)
-    }
   }
 }

@@ -8,7 +8,8 @@ import { type Measured, measured, undefinedBecause } from './result.ts'
  * Formula: log10(V(N) / V(N/10)), V(n) being the types of the first n tokens.
  * Reference: Heaps, Information Retrieval (1978); V(N) = K N^beta.
  * Complexity: logarithmic in the types.
- * Range: [0, 1] up to the rounding of N/10.
+ * Range: [0, ...): 1 where every word is new; above it where new words come faster than at the start, as after an opening that
+ * repeats itself, up to log10(9 N / 10 + 1).
  * Sees: that new words stop coming, among the earliest to fall in a collapse.
  * Does not see: why they do. Two points of the curve alone: a first tenth of an unusual subject moves it.
  * @param firsts for each type the position of its first token, from 0, ascending

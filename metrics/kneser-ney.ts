@@ -60,7 +60,7 @@ type Weights = {
 const largestKept = 2 ** 17
 // For all models, used while a document is read: by token what p is so far, and the n-gram that ends there.
 let found = new Float64Array(0)
-let grams = new Int32Array(0)
+let endings = new Int32Array(0)
 
 /**
  * Fits a model.
@@ -137,19 +137,19 @@ export function fitKneserNey(streams: readonly Int32Array[], order: number, type
   function logProbability(ids: Int32Array, length: number): number {
     if (found.length <= length) {
       found = new Float64Array(2 * length + 2)
-      grams = new Int32Array(2 * length + 2)
+      endings = new Int32Array(2 * length + 2)
     }
     for (let at = 0; at <= length; at++) {
       const id = at < length ? ids[at]! : end
       found[at] = single[2 * id]!
-      grams[at] = id
+      endings[at] = id
     }
     for (let known = 0; known < tables.length; known++) {
       const table = tables[known]!
       let context = known === 0 ? begin : -1
       for (let at = 0; at <= length; at++) {
         const id = at < length ? ids[at]! : end
-        const next = grams[at]!
+        const next = endings[at]!
         const shorter = leftOf(known, context)
         let gram = -1
         if (shorter > 0) {
@@ -157,7 +157,7 @@ export function fitKneserNey(streams: readonly Int32Array[], order: number, type
           gram = table.find(context, id)
           if (gram >= 0) found[at]! += table.shareOf(gram)
         }
-        grams[at] = gram
+        endings[at] = gram
         context = next
       }
     }
@@ -165,7 +165,7 @@ export function fitKneserNey(streams: readonly Int32Array[], order: number, type
     for (let at = 0; at <= length; at++) sum += Math.log(found[at]!)
     if (found.length > largestKept) {
       found = new Float64Array(0)
-      grams = new Int32Array(0)
+      endings = new Int32Array(0)
     }
     return sum
   }

@@ -21,7 +21,7 @@ import { type Tagger, posCompressionRatio } from './pos-compression-ratio.ts'
 import { posPatterns } from './pos-patterns.ts'
 import { type Reference, createReference, toVectors } from './reference.ts'
 import { type Measured, measured, undefinedBecause, valueOf } from './result.ts'
-import { rougeL, rougeTokens } from './rouge-l.ts'
+import { rougeL, rougeLength, rougeTokens } from './rouge-l.ts'
 import { selfBleu } from './self-bleu.ts'
 import { addCounts, countsOf, totalOf } from './spectrum.ts'
 import { symmetricEigenvalues } from './eigenvalues.ts'
@@ -29,6 +29,7 @@ import { tailMass } from './tail-mass.ts'
 import { tailTypesKept } from './tail-types-kept.ts'
 import { templateRate } from './template-rate.ts'
 import { type TextKey, textKeys } from './text-keys.ts'
+import { assertTexts } from './text-list.ts'
 import { tokenWindows } from './token-windows.ts'
 import { tokenizers, words } from './tokenize.ts'
 import { trimmed } from './trimmed.ts'
@@ -48,7 +49,7 @@ export type TextOptions = {
   readonly tagger?: Tagger
   /** Documents self-BLEU takes, from the first. */
   readonly selfBleuSample?: number
-  /** Documents ROUGE-L takes. */
+  /** Documents ROUGE-L takes, of each its first 2,000 tokens. */
   readonly rougeSample?: number
   /** Documents the kernel of Vendi and of the mean cosine takes. */
   readonly kernelSample?: number
@@ -57,6 +58,11 @@ export type TextOptions = {
 /** What values depend on, by name and version: two of another name are not to be compared. */
 const madeWith = {
   tokenizer: tokenizers.words,
+  tokenizers: {
+    self_repetition_4: tokenizers.whitespace,
+    ngram_diversity_4: tokenizers.whitespace,
+    rouge_l: tokenizers.rouge
+  },
   kernel: ngramKernelId,
   features: featuresId,
   embedding: embeddingId
@@ -65,6 +71,8 @@ const madeWith = {
 /** Every key is in one of the two: `metrics`, or `undefined` with its reason. */
 export type TextMetrics = {
   readonly tokenizer: string
+  /** Of those metrics that have another one. */
+  readonly tokenizers: Readonly<Partial<Record<TextKey, string>>>
   /** Of Vendi and of the mean cosine. */
   readonly kernel: string
   /** Of the mean cosine by hashed features and of the Fréchet distance. */
@@ -79,10 +87,10 @@ export type TextMetrics = {
 
 /**
  * Measures texts: every metric there is, or why it has none. The order of the texts counts for the pooled moving ratios,
- * MTLD, Heaps and compression, and for which texts the samples take. Complexity: linear in the texts; ROUGE-L and the kernel
- * are quadratic in their samples.
+ * MTLD, Heaps and compression, and for which texts the samples take. Complexity: linear in the texts and in their lengths;
+ * ROUGE-L, of the first 2,000 tokens of each, and the kernel are quadratic in the number of texts of their samples.
  * @param texts any strings
- * @throws RangeError when a sample is not a positive integer
+ * @throws RangeError when texts are no list of strings, or a sample is not a positive integer
  */
 export function measureTexts(texts: readonly string[], options: TextOptions = {}): TextMetrics {
   return createMeasure(options)(texts)
@@ -90,7 +98,7 @@ export function measureTexts(texts: readonly string[], options: TextOptions = {}
 
 /**
  * The same for many lists of texts, windows for instance: what is compared with is read once.
- * @throws RangeError when a sample is not a positive integer
+ * @throws RangeError when texts are no list of strings, or a sample is not a positive integer
  */
 export function createMeasure(options: TextOptions = {}): (texts: readonly string[]) => TextMetrics {
   const { reference, seed, band, tagger } = options
@@ -99,12 +107,15 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     if (!Number.isInteger(size) || size < 1)
       throw new RangeError(`a sample of ${size} is not a positive integer`)
   }
-  const human = reference && ('counts' in reference ? reference : createReference(reference))
+  if (seed !== undefined) assertTexts('seed texts', seed)
+  if (band !== undefined) assertTexts('band texts', band)
+  const human = reference === undefined || isReference(reference) ? reference : createReference(reference)
   const others: Others = { human, seed: seed && new Set(seed.flatMap(words)), band: band?.map(words) }
   let patterns: readonly string[] | undefined
   const patternsOf = ({ documents }: Reference, { tags }: Tagger): readonly string[] =>
     (patterns ??= posPatterns(documents.map(tags)))
   return texts => {
+    assertTexts('texts', texts)
     const counts = new Map<string, number>()
     const perplexities: number[] = []
     const nearest: number[] = []
@@ -131,11 +142,11 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
       ngram_diversity_4: ngramDiversity(texts),
       compression_ratio: compressionRatio(texts),
       self_bleu_4: selfBleu(sample.slice(0, selfBleuSample)),
-      rouge_l: rougeL(texts.slice(0, rougeSample).map(rougeTokens)),
+      rouge_l: rougeL(texts.slice(0, rougeSample).map(text => rougeTokens(text).slice(0, rougeLength))),
       ...diversity(sample.slice(0, kernelSample)),
       ...comparison(counts, others),
       frechet_distance: frechet(texts, human),
-      embedding_frechet: human ? human.frechet(panel.embeddings) : undefinedBecause(noReference),
+      embedding_frechet: human ? human.frechet(panel) : undefinedBecause(noReference),
       ...perplexity(perplexities, human),
       ...(human ? clusterSpread(nearest, human.clusters) : noClusters),
       ...(tagger ? speech(texts.map(tagger.tags), human && patternsOf(human, tagger)) : noSpeech)
@@ -150,6 +161,9 @@ export function createMeasure(options: TextOptions = {}): (texts: readonly strin
     return { ...madeWith, ...(tagger && { tagger: tagger.id }), metrics, undefined: missing }
   }
 }
+
+const isReference = (value: readonly string[] | Reference): value is Reference =>
+  typeof value === 'object' && value !== null && 'counts' in value
 
 /** What texts are compared with, made ready. */
 type Others = {

@@ -188,9 +188,14 @@ function compressionRatios(opening: readonly string[], whole: boolean) {
 
 /** Vendi scores that need eigenvalues: those of X^T X are those of the kernel matrix, but for zeros. */
 function vendiScores(sums: VectorSums) {
+  if (sums.count === 0) return { embedding_vendi_q1: noneKnown, embedding_vendi_qinf: noneKnown }
   const eigenvalues = symmetricEigenvalues(sums.products, sums.sum.length).map(value => value / sums.count)
   return { embedding_vendi_q1: vendi(eigenvalues), embedding_vendi_qinf: vendi(eigenvalues, Infinity) }
 }
+
+// A document may have words, none of which the embeddings know.
+const noneKnown = undefinedBecause('no documents with known words')
+const oneKnown = undefinedBecause('fewer than two documents with known words')
 
 /**
  * An empty panel. Pooled values run over the documents in the order they are added; n-grams never cross documents.
@@ -245,8 +250,10 @@ export function createPanel(): Panel {
       entropy_2: entropy(pairs),
       entropy_2_chao_shen: entropyChaoShen(pairs),
       heaps_beta: heaps,
-      embedding_cosine: meanCosine(squaredSum(embeddings), embeddings.count),
-      embedding_vendi_q2: vendiQ2(squaredProducts(embeddings), embeddings.count)
+      embedding_cosine:
+        embeddings.count < 2 ? oneKnown : meanCosine(squaredSum(embeddings), embeddings.count),
+      embedding_vendi_q2:
+        embeddings.count === 0 ? noneKnown : vendiQ2(squaredProducts(embeddings), embeddings.count)
     }
     if (inOrder === undefined) return glance
     toOrder(words, 3)

@@ -1,14 +1,14 @@
 /** Human text in the form that metrics compare with: counted, fitted and embedded once. */
 import { createFeatures, dimensions } from './features.ts'
-import { sumEmbeddings } from './embedding.ts'
-import { createFrechet } from './frechet.ts'
+import { createEmbedding } from './embedding.ts'
+import { createEmbeddingFrechet } from './embedding-frechet.ts'
 import { GramTable } from './gram-table.ts'
 import { createHashes, hashTokens } from './hashes.ts'
 import { type HumanClusters, createHumanClusters } from './human-clusters.ts'
 import { type LanguageModel, fitLanguageModel } from './language-model.ts'
-import type { Measured } from './result.ts'
 import { countsOf } from './spectrum.ts'
 import { tailTypes } from './tail-types.ts'
+import { assertTexts } from './text-list.ts'
 import { words } from './tokenize.ts'
 import { type VectorSums, addVector, createVectorSums } from './vector-sums.ts'
 
@@ -25,8 +25,8 @@ export type Reference = {
   readonly features: readonly Float64Array[]
   /** What its documents are about; undefined where they are too few. */
   readonly clusters: HumanClusters | undefined
-  /** Fréchet distance of the sentence embeddings of its documents from others. */
-  frechet(embeddings: VectorSums): Measured
+  /** Fréchet distance of sentence embeddings from those of as many of its documents. */
+  readonly frechet: ReturnType<typeof createEmbeddingFrechet>
   /** Sums over the first so many of them; those asked for last are kept. */
   sums(size: number): VectorSums
 }
@@ -34,8 +34,10 @@ export type Reference = {
 /**
  * Makes a reference. Complexity: linear in the tokens.
  * @param documents human texts that no generator has seen
+ * @throws RangeError when they are no list of strings
  */
 export function createReference(documents: readonly string[]): Reference {
+  assertTexts('reference texts', documents)
   const tokens = documents.map(words)
   const counts = countsOf(tokens.flat())
   let tail: ReadonlySet<string> | undefined
@@ -44,7 +46,7 @@ export function createReference(documents: readonly string[]): Reference {
   let sums: VectorSums | undefined
   let clusters: HumanClusters | undefined
   let clustered = false
-  let frechet: ((embeddings: VectorSums) => Measured) | undefined
+  let frechet: ReturnType<typeof createEmbeddingFrechet> | undefined
   return {
     documents,
     counts,
@@ -65,9 +67,9 @@ export function createReference(documents: readonly string[]): Reference {
       clustered = true
       return clusters
     },
-    frechet(embeddings) {
-      frechet ??= createFrechet(embeddingsOf(tokens))
-      return frechet(embeddings)
+    get frechet() {
+      frechet ??= createEmbeddingFrechet(embeddingsOf(tokens))
+      return frechet
     },
     sums(size) {
       if (sums?.count === size) return sums
@@ -92,14 +94,13 @@ function clustersOf(
   return createHumanClusters(documents, counts)
 }
 
-function embeddingsOf(tokens: readonly (readonly string[])[]): VectorSums {
+function embeddingsOf(tokens: readonly (readonly string[])[]): Float64Array[] {
   const hashes = createHashes()
-  const { sums, add } = sumEmbeddings()
-  for (const document of tokens) {
+  const embed = createEmbedding()
+  return tokens.flatMap(document => {
     hashTokens(document, hashes)
-    add(hashes)
-  }
-  return sums
+    return embed(hashes)?.slice() ?? []
+  })
 }
 
 /** The vector of a text as a list of one, or of none. */

@@ -2,6 +2,9 @@ import { encode } from './grams.ts'
 import { longestCommonSubsequence } from './subsequence.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
 
+/** Tokens of a document that are compared: the time grows with the product of the lengths. */
+export const rougeLength = 2000
+
 /**
  * Tokens as ROUGE cuts them: lower-cased, everything but a-z and 0-9 parts, no stemming. Other scripts have none.
  * Complexity: linear.
@@ -18,7 +21,8 @@ export function rougeTokens(text: string): string[] {
  * Formula: mean over pairs of 2 LCS / (m + n), m and n the lengths.
  * Reference: Lin, "ROUGE", 2004; equal to `rougeL.fmeasure` of PyPI `rouge-score` 0.1.2 without stemmer, and to
  * `homogenization_score` of PyPI `diversity` 0.3.1 before it rounds (where that is 0 it answers 1).
- * Complexity: pairs times the product of the two lengths over 32: take a sample of documents.
+ * Complexity: pairs times the product of the two lengths over 32: take a sample of documents, and of each no more
+ * than its first tokens, as `measureTexts` does with {@link rougeLength}.
  * Range: [0, 1].
  * Sees: documents built alike from the first to the last word, words in between left out.
  * Does not see: a dying tail, under which it can fall, and scripts other than Latin. Function words in common give every pair

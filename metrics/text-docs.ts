@@ -82,7 +82,10 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
   compression_ratio: { doc: 'bytes of the joined texts / bytes of one gzip', narrow: 'rises' },
   compression_ratio_80k: { doc: 'the same of the first 80,000 bytes, for comparisons', narrow: 'rises' },
   self_bleu_4: { doc: 'BLEU-4 of each document against the others, first 200 documents', narrow: 'rises' },
-  rouge_l: { doc: 'mean ROUGE-L F1 over pairs, first 100 documents', narrow: 'rises' },
+  rouge_l: {
+    doc: 'mean ROUGE-L F1 over pairs, first 100 documents, of each its first 2,000 tokens',
+    narrow: 'rises'
+  },
   vendi_q1: {
     doc: 'Vendi score, q = 1: effective number of documents under the n-gram kernel, first 200',
     narrow: 'falls'
@@ -126,7 +129,7 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
     narrow: 'falls'
   },
   embedding_frechet: {
-    doc: 'Fréchet distance of the sentence embeddings from those of the whole reference',
+    doc: 'Fréchet distance of the sentence embeddings from those of as many human documents',
     narrow: 'rises'
   },
   pos_compression_ratio: {

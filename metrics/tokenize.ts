@@ -1,12 +1,12 @@
 /**
- * The two tokenizers every metric names. `words`: maximal runs of letters, marks and digits of the lower-cased NFC
+ * The tokenizers every metric names; that of ROUGE is in `rouge-l.ts`. `words`: maximal runs of letters, marks and digits of the lower-cased NFC
  * text; scripts written without spaces are cut by ICU's dictionaries. `whitespace`: split on white space, case kept.
  *
  * Reference: Unicode Standard Annex 29 (word boundaries) for the segmenter. Complexity: linear in the text.
  */
 
 /** Name and version of each tokenizer, stored beside every value it led to. */
-export const tokenizers = { words: 'words-1', whitespace: 'whitespace-1' } as const
+export const tokenizers = { words: 'words-1', whitespace: 'whitespace-1', rouge: 'rouge-words-1' } as const
 
 const run = /[\p{L}\p{M}\p{N}]+/gu
 /** Scripts without spaces between words that ICU has a dictionary for. */

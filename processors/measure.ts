@@ -95,14 +95,18 @@ export const measure = defineProcessor({
       const scope = `${dataset}//human//*`
       const band = { human_windows: windows.length, human_missing: 0 }
       const where = { topic: samplesHuman.name, slot, budget: known.budget, partial: false }
-      return windows.map(({ values, sums, opening: _, ...bounds }, window) => {
+      return windows.map(({ values, sums, from, to, documents, tokens, clusters }, window) => {
         const metrics = metricsBeside(values, known.band?.spread)
         const stat = {
           scope,
           ...human,
           window,
           ...where,
-          ...bounds,
+          from,
+          to,
+          documents,
+          tokens,
+          clusters,
           metrics,
           ...sums,
           ...band,
@@ -200,7 +204,7 @@ export const measure = defineProcessor({
 
     /** Takes a model's text into its windows. */
     function take(
-      { input, offset, value }: ModelRecord,
+      { offset, value }: ModelRecord,
       text: string,
       scopes: readonly Scope[],
       budget: number

@@ -7,6 +7,9 @@ import type { ReferenceText } from './split.ts'
 
 /** Windows' worth of text that is kept. */
 export const keptWindows = 40
+/** Windows' worth of text that the other half of a reference is made of at most: its language model takes about 70 bytes a
+ * token, and looking words up in it is waiting for memory. */
+export const referenceWindows = 20
 /** Fewer windows than this say nothing about their spread. */
 export const minimumWindows = 5
 

@@ -3,10 +3,22 @@ import { type TextKey, glanceKeys, orderedKeys } from '../../metrics/text-keys.t
 import type { Difference } from '../measure/compare.ts'
 import type { FileComparison, FileReport } from '../measure/files.ts'
 import type { Report } from '../measure/report.ts'
+import type { Sources } from '../measure/sources.ts'
 import { type CellValue, print, shown, table } from './output.ts'
 
 const head = ({ file, documents, metrics, tokenizer }: FileReport): string =>
   `${file}: ${shown(documents)} documents, ${shown(metrics.tokens ?? 0)} tokens (${tokenizer})`
+
+/** A table whose numbers are rounded in a pipe too, as those with a spread or a z beside them are; --json has all digits. */
+function rounded(names: readonly string[], rows: readonly (readonly CellValue[])[]): string {
+  if (process.stdout.isTTY) return table(names, rows)
+  const round = (cell: CellValue): CellValue =>
+    typeof cell === 'number' && !Number.isInteger(cell) ? shown(cell) : cell
+  return table(
+    names,
+    rows.map(row => row.map(round))
+  )
+}
 
 const plusMinus = (mean: number | null | undefined, sd: number | null | undefined): string =>
   mean === null || mean === undefined
@@ -31,7 +43,7 @@ function printMetrics(
       const row = rowOf(key)
       return row === undefined ? [] : [[key, ...row]]
     })
-    if (rows.length > 0) print(`\n${table([title, ...columns], rows)}`)
+    if (rows.length > 0) print(`\n${rounded([title, ...columns], rows)}`)
   }
   const missing = orderedKeys.flatMap(key => {
     const reason = rowOf(key) === undefined ? reasonOf(key) : undefined
@@ -67,6 +79,15 @@ export function printReport(report: FileReport): void {
   )
 }
 
+/** How many sources the groups are in effect. */
+function sourcesLine({ count, effective, pairs, features }: Sources): string {
+  if (effective === null) return 'sources: no words to compare them by'
+  const cosines = pairs.map(({ cosine }) => cosine)
+  const ends = [...new Set([Math.min(...cosines), Math.max(...cosines)].map(cosine => cosine.toFixed(3)))]
+  const between = pairs.length === 0 ? '' : `, mean cosine between two of them ${ends.join(' to ')}`
+  return `sources: ${shown(count)}, in effect ${effective.toFixed(2)}${between} (${features})`
+}
+
 /** One file by a field of its rows. */
 export function printGroups(report: FileReport): void {
   const { by = '' } = report
@@ -78,6 +99,7 @@ export function printGroups(report: FileReport): void {
       ? `by ${by}: means of the windows of each; in brackets the distance from human ones in standard deviations`
       : `by ${by}: the whole of each${report.human ? '; in brackets the distance from human windows of its size in standard deviations' : ''}`
   )
+  if (report.sources) print(sourcesLine(report.sources))
   if (!inWindows) print('many metrics depend on the size: --window N compares at one')
   const cells = (key: TextKey): CellValue[] =>
     Array.from(groups.values(), ({ metrics, per_window, human }) => {
@@ -115,9 +137,10 @@ export function printComparison({ a, b, ...compared }: FileComparison): void {
   print(`B  ${head(b)}`)
   const { window_tokens, windows, differences, confidence } = compared
   const percent = `${confidence * 100} %`
+  const some = Object.keys(differences).length > 0
   print(
     window_tokens === null
-      ? 'too few texts for windows of one size: only statistics of single documents are compared'
+      ? `too few texts ${some ? 'for windows of one size: only statistics of single documents are compared' : 'to compare'}`
       : `${windows.join(' and ')} windows of ${shown(window_tokens)} tokens; * where 0 is outside the ${percent} interval, as it is by chance in 1 of 20`
   )
   printMetrics(

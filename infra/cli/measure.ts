@@ -3,7 +3,15 @@ import { writeFileSync } from 'node:fs'
 import { basename, extname } from 'node:path'
 import { EverseedError } from '../../schemas/errors.ts'
 import { countOf, reasonOf } from '../bytes.ts'
-import { type FileOptions, type Opened, chartOf, compared, fileReport, openSets } from '../measure/files.ts'
+import {
+  type FileOptions,
+  type FileReport,
+  type Opened,
+  chartOf,
+  compared,
+  fileReport,
+  openSets
+} from '../measure/files.ts'
 import type { Cut } from '../measure/rows.ts'
 import { printComparison, printGroups, printReport } from './measure-tables.ts'
 import { note, printJson, progress } from './output.ts'
@@ -88,7 +96,9 @@ export async function measure(file: string, other: string | undefined, options: 
     if (other !== undefined) {
       const comparison = compared(paths, sets, measuring)
       stop()
-      return json ? printJson(comparison) : printComparison(comparison)
+      if (json) printJson(comparison)
+      else printComparison(comparison)
+      return leaks([comparison.a, comparison.b], wanted)
     }
     const report = fileReport(file, sets[0]!, measuring, wanted.by)
     const chart = plot === undefined ? undefined : await drawn(plot, file, { sets, measuring })
@@ -98,10 +108,29 @@ export async function measure(file: string, other: string | undefined, options: 
     else printReport(report)
     // What there is too little of.
     if (report.band?.no_data !== undefined) note(report.band.no_data)
+    leaks([report], wanted)
     if (chart !== undefined) note(chart)
   } finally {
     stop()
   }
+}
+
+/** Says what a reference holds that it must not: against their own texts generators look better than fresh human text does. */
+function leaks(reports: readonly FileReport[], { reference, seed }: FileOptions): void {
+  for (const { file, documents, band } of reports) {
+    const { documents: shared = 0 } = band?.overlap ?? {}
+    if (shared > 0)
+      note(
+        `${shared} of the ${documents} documents of ${file} are in the reference ${reference} too: values beside it look better than ` +
+          'they are; take them out of it, or name human text that no generator has seen'
+      )
+  }
+  const { seed: seeds = 0 } = reports[0]?.band?.overlap ?? {}
+  if (seeds > 0)
+    note(
+      `${seeds} documents of the seed ${seed} are in the reference ${reference} too, which is to be held out: values beside it look ` +
+        'better than they are; take them out of one of the two'
+    )
 }
 
 /** Writes the chart and says so. */

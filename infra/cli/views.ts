@@ -14,11 +14,11 @@ export const views = [
   'ngrams_sampled',
   'text_sums',
   'text_states',
-  'window_sums',
   'source_pairs',
   'diversity',
   'generation_trends',
   'diagnosis',
   'coverage_gaps',
-  'cluster_gaps'
+  'cluster_gaps',
+  'window_sums'
 ] as const

@@ -15,7 +15,15 @@ import { checkNames, type Columns } from './shapes.ts'
 const compressors: Compressors = {
   GZIP: (page, size) => zlib.gunzipSync(page, bounded(size)),
   BROTLI: (page, size) => zlib.brotliDecompressSync(page, bounded(size)),
-  ZSTD: (page, size) => zlib.zstdDecompressSync(page, bounded(size))
+  ZSTD: (page, size) => {
+    // Of types that know only the newest Node.
+    const { zstdDecompressSync: unpack }: Partial<typeof zlib> = zlib
+    if (!unpack)
+      throw new Error(
+        `it is packed with Zstandard, which needs Node 22.15 or newer, and this is ${process.version}`
+      )
+    return unpack(page, bounded(size))
+  }
 }
 
 /** Largest page, bytes; writers make them about 1 MiB. */

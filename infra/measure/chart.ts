@@ -17,9 +17,15 @@ export type Chart = {
   readonly band: Band | undefined
 }
 
-/** Okabe and Ito's colours, which nobody's eyes confuse; then grey. */
+/** Okabe and Ito's colours, which nobody's eyes confuse; then the same again with dashes of another kind. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#7a5cc2', '#a6761d', '#56b4e9']
-const colourOf = (index: number): string => colours[index] ?? '#64748b'
+const colourOf = (index: number): string => colours[index % colours.length]!
+const dashes = ['', '7 3', '2 3', '10 3 2 3', '14 5', '5 3 2 3 2 3']
+/** The dashes of a line, as an attribute; after forty-two lines all kinds are used up. */
+function dashOf(index: number): string {
+  const dash = dashes[Math.floor(index / colours.length) % dashes.length]!
+  return dash === '' ? '' : ` stroke-dasharray="${dash}"`
+}
 
 const titles: Readonly<Record<(typeof glanceKeys)[number], string>> = {
   types: 'types V',
@@ -134,7 +140,7 @@ function panel(key: (typeof glanceKeys)[number], { series, band }: Chart, tokens
   for (const [index, points] of lines.entries()) {
     const colour = colourOf(index)
     const radius = points.length > 60 ? 1.4 : points.length > 25 ? 2 : 2.8
-    parts.push(`<path class="line" d="${path(points) ?? ''}" stroke="${colour}"/>`)
+    parts.push(`<path class="line" d="${path(points) ?? ''}" stroke="${colour}"${dashOf(index)}/>`)
     for (const { x: at, value, window } of points) {
       const z = window.z[key]
       const words = `${series[index]!.name}, texts ${window.start} to ${window.end}: ${short(value)}${z === undefined ? '' : `, z ${signed(z)}`}`
@@ -160,19 +166,22 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans',
 .human { stroke: #64748b; stroke-width: 1; stroke-dasharray: 4 3 }
 .line { fill: none; stroke-width: 1.7; stroke-linejoin: round; stroke-linecap: round }`
 
+/** Width of what stands before a name: enough for dashes to be told apart. */
+const mark = 36
+
 /** Names of the lines and of the band, from left to right, in as many rows as they need. */
 function legend({ series, band }: Chart, y: number): { parts: string[]; rows: number } {
   const parts: string[] = []
   let x = margin
   let row = 0
-  const place = (words: string, mark: (at: number, middle: number) => string): void => {
-    const size = 26 + words.length * 6.7 + 18
+  const place = (words: string, draw: (at: number, middle: number) => string): void => {
+    const size = mark + 6 + words.length * 6.7 + 18
     if (x + size > width - margin && x > margin) {
       x = margin
       row += 1
     }
     const base = y + row * 20
-    parts.push(mark(x, base - 4), `<text x="${x + 26}" y="${base}">${escaped(words)}</text>`)
+    parts.push(draw(x, base - 4), `<text x="${x + mark + 6}" y="${base}">${escaped(words)}</text>`)
     x += size
   }
   for (const [index, { name }] of series.entries()) {
@@ -180,14 +189,14 @@ function legend({ series, band }: Chart, y: number): { parts: string[]; rows: nu
     place(
       name.length > 40 ? `${name.slice(0, 39)}…` : name,
       (at, middle) =>
-        `<line x1="${at}" x2="${at + 20}" y1="${middle}" y2="${middle}" stroke="${colour}" stroke-width="2"/><circle cx="${at + 10}" cy="${middle}" r="3" fill="${colour}"/>`
+        `<line x1="${at}" x2="${at + mark}" y1="${middle}" y2="${middle}" stroke="${colour}" stroke-width="2"${dashOf(index)}/><circle cx="${at + mark / 2}" cy="${middle}" r="3" fill="${colour}"/>`
     )
   }
   if (band && band.missing === 0) {
     place(
       `human mean, ± 1 and 2 sd of ${band.windows} windows`,
       (at, middle) =>
-        `<rect class="wide" x="${at}" y="${middle - 7}" width="20" height="14"/><rect class="narrow" x="${at}" y="${middle - 4}" width="20" height="8"/><line class="human" x1="${at}" x2="${at + 20}" y1="${middle}" y2="${middle}"/>`
+        `<rect class="wide" x="${at}" y="${middle - 7}" width="${mark}" height="14"/><rect class="narrow" x="${at}" y="${middle - 4}" width="${mark}" height="8"/><line class="human" x1="${at}" x2="${at + mark}" y1="${middle}" y2="${middle}"/>`
     )
   }
   return { parts, rows: row + 1 }

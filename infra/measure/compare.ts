@@ -118,9 +118,14 @@ export function welch(a: readonly number[], b: readonly number[]): Omit<Differen
   }
 }
 
-/** A percentile bootstrap over documents, seeded: the same sets give the same interval. */
+/**
+ * A percentile bootstrap over documents, seeded: the same sets give the same interval.
+ * @returns undefined below five values on a side
+ */
 export function bootstrap(a: DocumentMetric, b: DocumentMetric): Difference | undefined {
   const { statistic } = a
+  // The spread of one document, or of two or three, is nothing to draw an interval from.
+  if (a.values.length < minimumWindows || b.values.length < minimumWindows) return undefined
   const [valueA, valueB] = [valueOf(statistic(a.values)), valueOf(statistic(b.values))]
   if (valueA === undefined || valueB === undefined) return undefined
   const draws = random(1)
@@ -169,11 +174,13 @@ export function compare(
     )
   ) as [DocumentMetric[], DocumentMetric[]]
   for (const [index, metric] of ofA.entries()) {
-    const found = bootstrap(metric, ofB[index]!)
+    const other = ofB[index]!
+    const found = bootstrap(metric, other)
     if (found) differences[metric.key] = found
+    else missing[metric.key] = tooFew(metric, other)
   }
   for (const key of textKeys) {
-    if (differences[key] !== undefined || notCompared.includes(key)) continue
+    if (differences[key] !== undefined || missing[key] !== undefined || notCompared.includes(key)) continue
     const [inA, inB] = measured.map(windows => windows.flatMap(({ metrics }) => metrics[key] ?? [])) as [
       number[],
       number[]
@@ -186,7 +193,11 @@ export function compare(
   return { confidence, window_tokens: enough ? size : null, windows, differences, undefined: missing }
 }
 
-/** Why there is no difference of a metric. */
+/** Why there is no difference of a statistic of documents. */
+const tooFew = ({ needs, values }: DocumentMetric, other: DocumentMetric): string =>
+  `each set must hold ${minimumWindows} ${needs}; they hold ${values.length} and ${other.values.length}`
+
+/** Why there is no difference of a metric over windows. */
 function reasonOf(
   key: TextKey,
   measured: readonly (readonly { readonly undefined: Partial<Record<TextKey, string>> }[])[],

@@ -38,14 +38,29 @@ const statistics = {
 
 type PerDocument = keyof typeof statistics
 
+/** Documents that have the number. */
+const having: Readonly<Record<PerDocument, string>> = {
+  length: 'documents',
+  distinct_1: 'documents with words',
+  distinct_2: 'documents of at least 2 words',
+  distinct_3: 'documents of at least 3 words',
+  distinct_4: 'documents of at least 4 words',
+  mattr_50: 'documents of at least 50 words',
+  mattr_100: 'documents of at least 100 words',
+  mtld: 'documents of at least 100 words',
+  log_ppl: 'documents with words'
+}
+
 /** A metric, what it is made of and how. */
 export type DocumentMetric = {
   readonly key: TextKey
   readonly values: readonly number[]
   readonly statistic: Statistic
+  /** What documents have a value, in the plural. */
+  readonly needs: string
 }
 
-/** All of them that have a value for these texts. */
+/** All of them for these texts; those of perplexity only beside a reference. */
 export function documentMetrics(
   texts: readonly string[],
   reference: Reference | undefined
@@ -84,11 +99,15 @@ export function documentMetrics(
     }
     if (reference?.model) take('log_ppl', logPerplexity(reference.model, tokens))
   }
-  return (Object.keys(statistics) as PerDocument[]).flatMap(name =>
+  const names = (Object.keys(statistics) as PerDocument[]).filter(
+    name => name !== 'log_ppl' || reference?.model !== undefined
+  )
+  return names.flatMap(name =>
     Object.entries(statistics[name]).map(([key, statistic]) => ({
       key: key as TextKey,
       values: values[name],
-      statistic
+      statistic,
+      needs: having[name]
     }))
   )
 }

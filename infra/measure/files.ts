@@ -1,11 +1,14 @@
 /** Files measured and compared: what `everseed measure` prints with --json, as functions. */
+import { inspect } from 'node:util'
 import { words } from '../../metrics/tokenize.ts'
+import { EverseedError } from '../../schemas/errors.ts'
 import type { Chart } from './chart.ts'
 import { type Comparison, compare } from './compare.ts'
 import { createYardstick } from './human.ts'
 import { type Read, readTexts } from './read.ts'
 import { type Measuring, type Report, groupsOf, reportOf, roundedDown, windowsOf } from './report.ts'
-import { type Cut, sizeOf } from './rows.ts'
+import { type Cut, cuts, sizeOf } from './rows.ts'
+import { type Sources, sourcesOf } from './sources.ts'
 import { createTagger } from './tagger.ts'
 import type { Text } from './texts.ts'
 
@@ -38,6 +41,8 @@ export type FileReport = { readonly file: string; readonly bad_rows: number } & 
     readonly by?: string
     /** By the value of the field. */
     readonly groups?: Readonly<Record<string, Report>>
+    /** The groups beside one another. */
+    readonly sources?: Sources
   }
 
 /** Everything about two files, and what they differ in. */
@@ -46,11 +51,32 @@ export type FileComparison = { readonly a: FileReport; readonly b: FileReport } 
 /** Texts that are read, and what they are measured with. */
 export type Opened = { readonly sets: readonly Read[]; readonly measuring: Measuring }
 
+/** Refuses what no type checker has looked at. */
+function checkOptions(paths: readonly unknown[], options: FileOptions): void {
+  const wrong = (name: string, value: unknown, wanted: string): EverseedError =>
+    new EverseedError('CONFIG_INVALID', `${name} ${inspect(value)}: give ${wanted}`)
+  const isName = (value: unknown): boolean => typeof value === 'string' && value !== ''
+  for (const path of paths)
+    if (!isName(path)) throw wrong('file', path, 'the path of a file or folder, or - for standard input')
+  for (const name of ['reference', 'seed', 'by', 'field'] as const)
+    if (options[name] !== undefined && !isName(options[name]))
+      throw wrong(name, options[name], name === 'by' || name === 'field' ? 'the name of a field' : 'a path')
+  for (const name of ['window', 'selfBleuSample'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+      throw wrong(name, value, 'a positive whole number')
+  }
+  if (options.split !== undefined && !cuts.includes(options.split))
+    throw wrong('split', options.split, `one of ${cuts.join(', ')}`)
+}
+
 /**
  * Reads what is to be measured, and what it is measured against.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when a file holds no text
+ * @throws EverseedError CONFIG_INVALID for an option that is none, or a field to group by that no row has; FILE_UNREADABLE;
+ *   RECORD_INVALID when a file holds no text
  */
 export async function openSets(paths: readonly string[], options: FileOptions): Promise<Opened> {
+  checkOptions(paths, options)
   const { by, field, split, window, selfBleuSample, pos, bad, progress } = options
   const read = async (path: string, lenient: boolean): Promise<Read> => {
     const size = await sizeOf(path)
@@ -62,7 +88,7 @@ export async function openSets(paths: readonly string[], options: FileOptions): 
   const human = options.reference === undefined ? undefined : await read(options.reference, true)
   const seed = options.seed === undefined ? undefined : await read(options.seed, true)
   const tagger = pos === true ? createTagger() : undefined
-  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger })
+  const yardstick = createYardstick(human?.texts, seed?.texts, { selfBleuSample, tagger, window })
   return { sets, measuring: { yardstick, window, progress } }
 }
 
@@ -75,13 +101,15 @@ export function fileReport(
 ): FileReport {
   const report: FileReport = { file, bad_rows: bad, ...reportOf(texts, measuring) }
   if (by === undefined) return report
-  const groups = Array.from(groupsOf(texts), ([name, list]) => [name, reportOf(list, measuring)] as const)
-  return { ...report, by, groups: Object.fromEntries(groups) }
+  const groups = groupsOf(texts)
+  const reports = Array.from(groups, ([name, list]) => [name, reportOf(list, measuring)] as const)
+  return { ...report, by, groups: Object.fromEntries(reports), sources: sourcesOf(groups) }
 }
 
 /**
  * Measures a file: what `everseed measure FILE --json` prints.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when there is no text in it
+ * @throws EverseedError CONFIG_INVALID for an option that is none, or a field to group by that no row has; FILE_UNREADABLE;
+ *   RECORD_INVALID when there is no text in it
  */
 export async function measureFile(file: string, options: FileOptions = {}): Promise<FileReport> {
   const { sets, measuring } = await openSets([file], options)
@@ -90,7 +118,8 @@ export async function measureFile(file: string, options: FileOptions = {}): Prom
 
 /**
  * Compares two files: what `everseed measure FILE OTHER --json` prints.
- * @throws EverseedError FILE_UNREADABLE, RECORD_INVALID when there is no text in one of them
+ * @throws EverseedError CONFIG_INVALID for an option that is none; FILE_UNREADABLE; RECORD_INVALID when there is no text in one of
+ *   them
  */
 export async function compareFiles(
   file: string,
@@ -140,7 +169,7 @@ export function chartOf(title: string, texts: readonly Text[], measuring: Measur
     )
   }))
   const tokens = series.flatMap(({ windows }) => windows).reduce((sum, one) => sum + one.tokens, 0)
-  const band = yardstick.band(window)
+  const band = yardstick.band(window, tokens / texts.length)
   const count = (value: number): string => value.toLocaleString('en-US')
   const lines = [`${count(texts.length)} documents, ${count(tokens)} tokens, in windows of ${count(window)}`]
   if (band && band.missing > 0)

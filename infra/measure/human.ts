@@ -17,6 +17,7 @@ import {
   minimumWindows,
   missingDocuments,
   referenceHalf,
+  referenceWindows,
   shuffleRank,
   stratified
 } from '../../processors/reservoir.ts'
@@ -48,8 +49,13 @@ export type Band = {
 export type Yardstick = {
   /** Every metric of the texts. */
   measure(texts: readonly string[]): TextMetrics
-  /** The band for windows of that many tokens; undefined without a reference. Kept: another call costs nothing. */
-  band(tokens: number, progress?: (window: number, of: number) => void): Band | undefined
+  /**
+   * The band for windows of that many tokens; undefined without a reference. Kept: another call costs nothing.
+   * @param length tokens per document of what is measured, for how many are missing of a reference without words
+   */
+  band(tokens: number, length: number, progress?: (window: number, of: number) => void): Band | undefined
+  /** What texts, and the seed texts, share with the reference; undefined without one. */
+  overlap(texts: readonly string[]): Overlap | undefined
   /** Tokens of the largest windows there would be a band for; 0 without a reference. */
   readonly largest: number
   /** The half that is looked into. */
@@ -58,8 +64,24 @@ export type Yardstick = {
   readonly documents: number
 }
 
+/** Documents whose very text the reference holds too. */
+export type Overlap = {
+  /** Of those measured. */
+  readonly documents: number
+  /** Of the seed texts, where there are some. */
+  readonly seed?: number
+}
+
 /** Parameters of a measurement. */
-export type Samples = { readonly selfBleuSample?: number | undefined; readonly tagger?: Tagger | undefined }
+export type Samples = {
+  readonly selfBleuSample?: number | undefined
+  readonly tagger?: Tagger | undefined
+  /** Tokens of a window, which what the reference is made of depends on; absent: those of a pipeline that says none. */
+  readonly window?: number | undefined
+}
+
+/** Tokens of a window of the pipeline, where a dataset says no other. */
+const usualWindow = 20_000
 
 /**
  * Makes a yardstick. Of a reference exported from the pipeline only the reference split counts, of seed texts only the seed
@@ -70,47 +92,87 @@ export type Samples = { readonly selfBleuSample?: number | undefined; readonly t
 export function createYardstick(
   reference: readonly Text[] | undefined,
   seed: readonly Text[] | undefined,
-  { selfBleuSample, tagger }: Samples = {}
+  { selfBleuSample, tagger, window = usualWindow }: Samples = {}
 ): Yardstick {
   const held = reference?.filter(({ split }) => split === undefined || split === 'REFERENCE')
   const seeds = seed?.filter(({ split }) => split === undefined || split === 'SEED').map(({ text }) => text)
-  // In the order of the shuffle, as in the pipeline: clusters are begun in it.
-  const vocabulary = held
-    ?.filter(({ id }) => referenceHalf(id) === 'vocabulary')
-    .toSorted((a, b) => (shuffleRank(a.id) < shuffleRank(b.id) ? -1 : 1))
-  const others = held?.filter(({ id }) => referenceHalf(id) === 'band')
-  const fitted = vocabulary && createReference(vocabulary.map(({ text }) => text))
+  const documents = (held ?? []).map(rankedOf)
+  const others = documents.filter(({ id }) => referenceHalf(id) === 'band')
+  // As much of it as in the pipeline, and in the order of the shuffle: clusters are begun in it.
+  const vocabulary = createReservoir<string>(window, referenceWindows)
+  for (const document of documents) if (referenceHalf(document.id) === 'vocabulary') vocabulary.add(document)
+  const fitted = held && createReference(vocabulary.documents.map(({ text }) => text))
+  let known: ReadonlySet<string> | undefined
+  const shared = (texts: readonly string[]): number => {
+    known ??= new Set(documents.map(({ text }) => sameText(text)))
+    return texts.filter(text => /\S/.test(text) && known!.has(sameText(text))).length
+  }
+  let sharedSeeds: number | undefined
   const measure = createMeasure({
     ...(fitted && { reference: fitted }),
     ...(seeds && { seed: seeds }),
     ...(tagger && { tagger }),
     ...(selfBleuSample !== undefined && { selfBleuSample })
   })
-  const documents = (others ?? []).map(({ text, id, topic }, offset) => ({
-    id,
-    offset,
-    topic,
-    text,
-    tokens: words(text).length,
-    rank: shuffleRank(id)
-  }))
   const bands = new Map<number, Band>()
   return {
     measure,
-    band(tokens, progress) {
-      if (!others || tokens < 1) return undefined
-      const known = bands.get(tokens)
-      if (known) return known
-      const band = takeBand(documents, tokens, measure, progress)
-      bands.set(tokens, band)
-      return band
+    band(tokens, length, progress) {
+      if (!held || tokens < 1) return undefined
+      const taken = bands.get(tokens)
+      if (taken) return taken
+      const band = takeBand(others, tokens, measure, progress)
+      const typical = typicalLength(documents) ?? length
+      const whole = { ...band, missing: missingOf(others, tokens, band.windows, typical) }
+      bands.set(tokens, whole)
+      return whole
+    },
+    overlap(texts) {
+      if (!held) return undefined
+      if (!seeds) return { documents: shared(texts) }
+      sharedSeeds ??= shared(seeds)
+      return { documents: shared(texts), seed: sharedSeeds }
     },
     get largest() {
-      return largestWindow(documents)
+      return largestWindow(others)
     },
     reference: fitted,
-    documents: held?.length ?? 0
+    documents: documents.length
   }
+}
+
+/** A text as the shuffle knows it. */
+const rankedOf = ({ text, id, topic }: Text, offset: number): HumanDocument => ({
+  id,
+  offset,
+  topic,
+  text,
+  tokens: words(text).length,
+  rank: shuffleRank(id)
+})
+
+/** What texts have in common that are the same but for how their letters are composed and for the space around them. */
+const sameText = (text: string): string => text.normalize('NFC').trim()
+
+/** Mean tokens of the documents that have some; undefined where none has. */
+function typicalLength(documents: readonly HumanDocument[]): number | undefined {
+  const lengths = documents.flatMap(({ tokens }) => (tokens > 0 ? [tokens] : []))
+  return valueOf(mean(lengths))
+}
+
+/** Documents the reference lacks for a band of windows of that many tokens. */
+function missingOf(
+  documents: readonly HumanDocument[],
+  tokens: number,
+  windows: number,
+  typical: number
+): number {
+  const held = { documents, tokens: documents.reduce((sum, document) => sum + document.tokens, 0) }
+  // A handful of documents says nothing about how long they are: the length of all others counts, and what they hold is
+  // taken off what is asked for.
+  return documents.filter(document => document.tokens > 0).length < minimumWindows
+    ? missingDocuments({ documents: [], tokens: 0 }, tokens - held.tokens / minimumWindows, windows, typical)
+    : missingDocuments(held, tokens, windows, typical)
 }
 
 /** Tokens of the largest windows the documents fill five of. */
@@ -139,15 +201,13 @@ function takeBand(
   tokens: number,
   measure: (texts: readonly string[]) => TextMetrics,
   progress?: (window: number, of: number) => void
-): Band {
+): Omit<Band, 'missing'> {
   const taken = shuffled(documents, tokens)
   const windows = tokenWindows(
     taken.map(document => document.tokens),
     tokens
   )
-  const held = { documents: taken, tokens: taken.reduce((sum, document) => sum + document.tokens, 0) }
-  const missing = missingDocuments(held, tokens, windows.length, tokens)
-  if (windows.length < minimumWindows) return { tokens, windows: windows.length, missing, spread: {} }
+  if (windows.length < minimumWindows) return { tokens, windows: windows.length, spread: {} }
   const measured = windows.map(({ from, to }, index) => {
     progress?.(index, windows.length)
     return measure(taken.slice(from, to).map(({ text }) => text)).metrics
@@ -164,5 +224,5 @@ function takeBand(
     const found = spread[of]
     if (found && found.mean > 0) spread[ratio] = { mean: 1, sd: found.sd / found.mean }
   }
-  return { tokens, windows: windows.length, missing, spread }
+  return { tokens, windows: windows.length, spread }
 }

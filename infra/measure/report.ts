@@ -5,7 +5,7 @@ import { valueOf } from '../../metrics/result.ts'
 import { type TextKey, textKeys } from '../../metrics/text-keys.ts'
 import { tokenWindows } from '../../metrics/token-windows.ts'
 import { words } from '../../metrics/tokenize.ts'
-import { type Band, type Yardstick, ratios } from './human.ts'
+import { type Band, type Overlap, type Yardstick, ratios } from './human.ts'
 import type { Text } from './texts.ts'
 
 /** A value's place in the human band; null where there is no band, z also where the sizes differ. */
@@ -43,12 +43,16 @@ export type BandSource = {
   readonly missing: number
   /** Why there is none. */
   readonly no_data?: string
+  /** Documents measured, and seed texts, that are in the reference too: above 0 it is not held out. */
+  readonly overlap: Overlap
 }
 
 /** Everything about one set of texts. */
 export type Report = {
   readonly documents: number
   readonly tokenizer: string
+  /** Of those metrics that have another one. */
+  readonly tokenizers: Readonly<Partial<Record<TextKey, string>>>
   readonly kernel: string
   readonly features: string
   readonly embedding: string
@@ -112,8 +116,8 @@ export function roundedDown(size: number): number {
   return Math.floor(size / unit) * unit
 }
 
-function sourceOf({ tokens, windows, missing }: Band, largest: number): BandSource {
-  const source = { window_tokens: tokens, windows, missing }
+function sourceOf({ tokens, windows, missing }: Band, overlap: Overlap, largest: number): BandSource {
+  const source = { window_tokens: tokens, windows, missing, overlap }
   if (missing === 0) return source
   const fits = roundedDown(largest)
   return {
@@ -128,8 +132,9 @@ function sourceOf({ tokens, windows, missing }: Band, largest: number): BandSour
 /** The windows of texts, each measured; what is left over at the end is the last, and partial. */
 export function windowsOf(texts: readonly string[], size: number, measuring: Measuring): Window[] {
   const { yardstick, progress } = measuring
-  const band = yardstick.band(size, (done, of) => progress?.('human windows', done, of))
   const lengths = texts.map(text => words(text).length)
+  const length = lengths.reduce((sum, tokens) => sum + tokens, 0) / Math.max(texts.length, 1)
+  const band = yardstick.band(size, length, (done, of) => progress?.('human windows', done, of))
   const bounds: { from: number; to: number; partial?: true }[] = tokenWindows(lengths, size)
   const behind = bounds.at(-1)?.to ?? 0
   if (behind < texts.length) bounds.push({ from: behind, to: texts.length, partial: true })
@@ -174,8 +179,9 @@ export function reportOf(texts: readonly Text[], measuring: Measuring): Report {
   const strings = texts.map(({ text }) => text)
   progress?.('the whole', 0, 1)
   const whole = yardstick.measure(strings)
-  const { tokens = 0 } = whole.metrics
-  const band = yardstick.band(window ?? tokens, (done, of) => progress?.('human windows', done, of))
+  const { tokens = 0, length_mean = 0 } = whole.metrics
+  const told = (done: number, of: number): void => progress?.('human windows', done, of)
+  const band = yardstick.band(window ?? tokens, length_mean, told)
   const none = window === undefined ? 'no human band of this size' : 'the whole is no window: see its windows'
   const {
     metrics,
@@ -190,7 +196,7 @@ export function reportOf(texts: readonly Text[], measuring: Measuring): Report {
     undefined: missing,
     ...(band && {
       human: humanOf(metrics, band, window === undefined),
-      band: sourceOf(band, yardstick.largest)
+      band: sourceOf(band, yardstick.overlap(strings)!, yardstick.largest)
     }),
     ...(windows && { window_tokens: window!, windows, per_window: perWindow(windows, band) })
   }

@@ -120,6 +120,28 @@ function named(row: unknown, field: string): string {
   return text
 }
 
+/** A record in its envelope is partition, offset, key and value: the row is the value. */
+function rowOf(value: unknown): unknown {
+  return isRow(value) && 'offset' in value && isRow(value['value']) ? value['value'] : value
+}
+
+/** Whether a row has a field, of whatever value. */
+export function hasField(value: unknown, path: string): boolean {
+  return at(rowOf(value), path) !== undefined
+}
+
+/** Names of the fields of a row that groups may be made by, with dots into objects, two deep. */
+export function fieldNames(value: unknown): string[] {
+  const row = rowOf(value)
+  return namesIn(row).flatMap(name => {
+    const nested = namesIn((row as Row)[name])
+    return nested.length > 0 ? nested.map(one => `${name}.${one}`) : [name]
+  })
+}
+
+const namesIn = (value: unknown): string[] =>
+  isRow(value) && !Array.isArray(value) ? Object.keys(value) : []
+
 function groupOf(row: unknown, by: string): string {
   const value = at(row, by) ?? noGroup
   // A table's numbers of 64 bits have no JSON.
@@ -132,9 +154,7 @@ function groupOf(row: unknown, by: string): string {
  * @throws EverseedError RECORD_INVALID where there is none
  */
 export function textOf(value: unknown, { field, lenient = false, by }: Wanted = {}): Text {
-  const whole = isRow(value) ? value : {}
-  // A record in its envelope: partition, offset, key, value.
-  const row = 'offset' in whole && isRow(whole['value']) ? whole['value'] : value
+  const row = rowOf(value)
   const byName = field !== undefined && !(lenient && at(row, field) === undefined)
   const text = byName ? named(row, field) : isRow(row) ? found(row) : contentOf(row)
   if (text === undefined) throw wrong(`${JSON.stringify(row) ?? 'nothing'} is no text`)

@@ -18,11 +18,7 @@ import { type Measured, undefinedBecause } from '../../metrics/result.ts'
 import type { ClusterHits } from '../../schemas/types.ts'
 import type { ReferenceText } from '../split.ts'
 import type { SeedWords } from './seed-words.ts'
-import { type HumanDocument, type Reservoir, createReservoir } from '../reservoir.ts'
-
-/** Windows' worth of text a reference is made of at most: its language model takes about 70 bytes a token, and looking words
- * up in it is waiting for memory. */
-const referenceWindows = 20
+import { type HumanDocument, type Reservoir, createReservoir, referenceWindows } from '../reservoir.ts'
 
 /** Tokens of it whose parts of speech are told, where a recipe asks for them. */
 const sampledTokens = 40_000
@@ -143,7 +139,7 @@ export function windowValues(
     values: {
       ...own,
       ...besideReference(panel.words, frozen, known),
-      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel.embeddings) }),
+      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel) }),
       novel_type_share: seeds.novelTypeShare(panel.words.tokens)
     },
     beside: known

@@ -3,7 +3,6 @@ import { createCodec } from '../../infra/codec.ts'
 import { memoryIds } from '../../infra/runner/memory.ts'
 import { measure } from '../../processors/measure.ts'
 import { generations, samplesHuman } from '../../schemas/topics.ts'
-import type { Generation } from '../../schemas/types.ts'
 import { humanProvenance, humanSample } from '../helpers/records.ts'
 import type { Benchmark, Figure } from './benchmark.ts'
 import { answer, names, reply } from './samples.ts'
@@ -64,7 +63,7 @@ export const measuring: Benchmark = {
       for (const way of ways) await time(way, () => slots.get(way)!.through(generations, raw))
       await time('Avro alone', async () => {
         for (const { value } of raw)
-          codec.encode(generations, (await codec.decode(generations, value)) as Generation)
+          codec.encode(generations, await codec.decode(generations, value))
       })
       if (repeat >= 0)
         note(

@@ -94,22 +94,23 @@ describe('packed and installed without optional packages', () => {
   test('JavaScript imports it', async () => {
     writeFileSync(
       join(folder, 'use.js'),
-      `import { EverseedError, compareFiles, glanceKeys, measureFile, measureTexts } from 'everseed'
+      `import { EverseedError, compareFiles, countsOf, glanceKeys, measureFile, measureTexts, spectrumOf, words, yuleK } from 'everseed'
 const texts = ${JSON.stringify(texts)}
 const { metrics } = await measureFile('texts.jsonl', { window: 5 })
 const failed = await measureFile('nothing').catch(error => error instanceof EverseedError && error.code)
 const { a } = await compareFiles('texts.jsonl', 'texts.jsonl')
-console.log(JSON.stringify([measureTexts(texts).metrics.types, metrics.types, glanceKeys[0], failed, a.documents]))`
+const yule = yuleK(spectrumOf(countsOf(texts.flatMap(words)).values()))
+console.log(JSON.stringify([measureTexts(texts).metrics.types, metrics.types, glanceKeys[0], failed, a.documents, yule.value]))`
     )
     const { stdout } = await run(node, ['use.js'], options)
-    const { types } = measureTexts(texts).metrics
-    assert.deepEqual(JSON.parse(stdout), [types, types, 'types', 'FILE_UNREADABLE', 3])
+    const { types, yule_k } = measureTexts(texts).metrics
+    assert.deepEqual(JSON.parse(stdout), [types, types, 'types', 'FILE_UNREADABLE', 3, yule_k])
   })
 
   test('TypeScript imports it, with types that say what is wrong', async () => {
     writeFileSync(
       join(folder, 'use.ts'),
-      `import { type FileReport, type TextKey, type TextMetrics, createMeasure, createPanel, createReference, measureFile, measureTexts } from 'everseed'
+      `import { type FileReport, type Measured, type Spectrum, type TextKey, type TextMetrics, chao1, createMeasure, createPanel, createReference, measureFile, measureTexts, rougeL, rougeTokens, spectrumOf } from 'everseed'
 const { metrics, undefined: missing }: TextMetrics = measureTexts(['a b', 'c'], { seed: ['a'], reference: createReference(['b']) })
 export const types: number | undefined = metrics.types
 export const reason: string | undefined = missing.hdd_42
@@ -123,6 +124,11 @@ panel.add('a b')
 export const value = panel.values()[key]
 export const report: Promise<FileReport> = measureFile('texts.jsonl', { window: 5, by: 'model' })
 export const z: Promise<number | null | undefined> = report.then(({ human }) => human?.types.z)
+const spectrum: Spectrum = spectrumOf([3, 1, 1])
+export const seen: Measured = chao1(spectrum)
+export const alike: Measured = rougeL(['a b', 'a c'].map(rougeTokens))
+// @ts-expect-error a spectrum, not texts
+chao1(['a b'])
 export const again: TextMetrics = createMeasure()(['a'])
 `
     )

@@ -83,12 +83,21 @@ describe('golden values of public examples', () => {
 test('the JSON is what measureTexts says, with every key in one of the two', async () => {
   const rows = texts.map(text => ({ text }))
   const report = await reportOf([lines('texts.jsonl', rows)])
-  const { metrics, undefined: missing, tokenizer, kernel, features, embedding } = measureTexts(texts)
+  const {
+    metrics,
+    undefined: missing,
+    tokenizer,
+    tokenizers,
+    kernel,
+    features,
+    embedding
+  } = measureTexts(texts)
   assert.deepEqual(report, {
     file: 'texts.jsonl',
     bad_rows: 0,
     documents: texts.length,
     tokenizer,
+    tokenizers,
     kernel,
     features,
     embedding,
@@ -125,6 +134,12 @@ test('a reference gives mean, sd and z; a window size gives windows; a field giv
   assert.deepEqual(Object.keys(groups), ['a', 'b'])
   assert.equal(groups['a']!.documents, 5)
 
+  const byModel = await measure(['set.jsonl', '--by', 'model'])
+  assert.match(
+    byModel.stdout,
+    /\nsources: 2, in effect 1\.\d\d, mean cosine between two of them 0\.\d{3} \(hashed-256-1\)\n/
+  )
+
   const table = await measure(['set.jsonl', '--reference', 'human.jsonl', '--window', '150'])
   const head = table.stdout.split('\n').find(line => line.startsWith('at a glance'))
   assert.equal(head, 'at a glance\tvalue\tper window\thuman\tz')
@@ -133,7 +148,24 @@ test('a reference gives mean, sd and z; a window size gives windows; a field giv
     first.map(line => line.split('\t')[0]),
     glanceKeys.slice(0, 3)
   )
+  // Whatever stands beside them, numbers have no more digits than a person reads.
+  for (const { stdout } of [table, byModel]) assert.doesNotMatch(stdout, /\.\d{7}/)
+  assert.match(table.stdout, /\nentropy_1\t\d\.\d{3}\t\d\.\d{3} ± /)
   assert.match(table.stdout, /\nundefined\tbecause\nnovel_type_share\tno seed texts\n/)
+
+  assert.deepEqual(band!.overlap, { documents: 0 })
+  assert.doesNotMatch(table.stderr, /in the reference/)
+  const leaked = lines('leaked.jsonl', rows.slice(5, 25))
+  const told = await measure(['set.jsonl', '--reference', leaked, '--seed', 'human.jsonl', '--json'])
+  assert.equal(told.code, 0)
+  assert.match(
+    told.stderr,
+    /\n?5 of the 10 documents of set\.jsonl are in the reference leaked\.jsonl too: .*; take them out of it, or/
+  )
+  assert.match(told.stderr, /15 documents of the seed human\.jsonl are in the reference leaked\.jsonl too/)
+  assert.deepEqual((JSON.parse(told.stdout) as FileReport).band!.overlap, { documents: 5, seed: 15 })
+  const both = await measure(['human.jsonl', 'set.jsonl', '--reference', leaked])
+  assert.match(both.stderr, /15 of the \d+ documents of human[^]*\n5 of the 10 documents of set/)
 
   const little = await measure(['human.jsonl', '--reference', 'set.jsonl'])
   assert.equal(little.code, 0)
@@ -157,6 +189,11 @@ test('rows without a text are named and left out; an error only where there is n
   const calls: readonly [string[], string, RegExp][] = [
     [['missing.jsonl'], 'FILE_UNREADABLE', /no such file/],
     [['bad.jsonl', '--window', '0'], 'CONFIG_INVALID', /positive whole number/],
+    [
+      ['bad.jsonl', '--by', 'nosuch'],
+      'CONFIG_INVALID',
+      /no row of bad\.jsonl has this field; there are text/
+    ],
     [['bad.jsonl', '--plot', 'x.png'], 'CONFIG_INVALID', /\.svg or \.html/],
     [['bad.jsonl', 'bad.jsonl', '--by', 'x'], 'CONFIG_INVALID', /--by goes with one file/],
     [['-', '--reference', '-'], 'CONFIG_INVALID', /read once/],
@@ -191,6 +228,19 @@ test('two files: what the second has more or less of', async () => {
     table.stdout,
     /^A {2}a\.jsonl: [^]*\nB {2}b\.jsonl: [^]*\nat a glance\tA\tB\tB - A\t95 % interval\t\tover\ntypes\t/
   )
+})
+
+test('two files, one of a single document: no interval, no star, and why', async () => {
+  const one = lines('one.jsonl', [{ text: texts[0] }])
+  const many = lines(
+    'many.jsonl',
+    texts.map(text => ({ text }))
+  )
+  const { code, stdout } = await measure([one, many])
+  assert.equal(code, 0)
+  assert.doesNotMatch(stdout, /\*|at a glance/)
+  assert.match(stdout, /\ntoo few texts to compare\n/)
+  assert.match(stdout, /\nlength_mean\teach set must hold 5 documents; they hold 1 and \d+\n/)
 })
 
 test('a chart is written where it is asked for', async () => {

@@ -122,7 +122,7 @@ test('sums of windows are those of their texts, over any grouping', async () => 
     const keyOf = (stat: DiversityStat): string =>
       by
         .split(', ')
-        .map(name => (name === "'all'" ? 'all' : String(stat[name as 'source'])))
+        .map(name => (name === "'all'" ? 'all' : String(stat[name as 'source' | 'generation'])))
         .join()
     const groups = Map.groupBy(own, keyOf)
     assert.equal(rows.length, groups.size, by)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import zlib, { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { parquetRows } from '../../../infra/formats/parquet.ts'
@@ -139,6 +139,16 @@ describe('Parquet', () => {
       })
       assert.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024, codec)
     }
+  })
+
+  test('packed with Zstandard on a Node that has none: what it takes is said', async t => {
+    const { zstdDecompressSync } = zlib
+    t.after(() => Object.assign(zlib, { zstdDecompressSync }))
+    Reflect.deleteProperty(zlib, 'zstdDecompressSync')
+    await assert.rejects(read('documents.zstd.parquet'), {
+      code: 'FILE_UNREADABLE',
+      message: /Zstandard, which needs Node 22\.15 or newer, and this is v\d+\.\d+\.\d+$/
+    })
   })
 
   test('that cannot be read is named, with what to do', async () => {

@@ -57,6 +57,22 @@ test('every whole window is a point, every group a line, the band behind them', 
   assert.ok(page.includes(svg) && page.includes('<code>tail_types_kept</code>'))
 })
 
+test('however many lines there are, no two look alike, in the panels and in the legend', () => {
+  const texts = Array.from({ length: 20 }, (_, index) => corpus(12, 30 + index, `m${index}`)).flat()
+  const chart = chartOf('many', texts, { yardstick: createYardstick(undefined, undefined), window: 200 })
+  const svg = svgOf(chart)
+  elements(svg)
+  const looks = (element: string): string[] =>
+    Array.from(
+      svg.matchAll(new RegExp(`<${element}[^>]* stroke="(#\\w+)"([^>]*)/>`, 'g')),
+      ([, colour, rest]) => [colour, /stroke-dasharray="[^"]+"/.exec(rest!)?.[0]].join(' ')
+    )
+  const [inPanels, inLegend] = [looks('path'), looks('line')]
+  assert.equal(new Set(inPanels).size, 20)
+  assert.equal(inLegend.length, 20)
+  assert.deepEqual(inPanels.slice(0, 20), inLegend)
+})
+
 test('names from files are text, not markup', () => {
   const nasty = '<script>alert("1")</script>\u0007 & more'
   const chart = chartOf(nasty, corpus(20, 4, nasty), {

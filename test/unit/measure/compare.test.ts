@@ -98,7 +98,7 @@ test('too little text: statistics of documents, and a reason for all others', ()
     differences,
     undefined: missing,
     window_tokens
-  } = compare(corpus(4, 7), corpus(90, 8), { yardstick })
+  } = compare(corpus(5, 7), corpus(90, 8), { yardstick })
   assert.equal(window_tokens, null)
   assert.ok(differences.length_mean && !differences.types)
   assert.equal(missing.types, 'each set must fill 5 windows of 200 tokens')
@@ -108,6 +108,26 @@ test('too little text: statistics of documents, and a reason for all others', ()
     if (['documents', 'tokens'].includes(key) || key.endsWith('_ratio')) continue
     assert.ok((asked.differences[key] === undefined) !== (asked.undefined[key] === undefined), key)
   }
+})
+
+test('fewer than five documents on a side have no interval, and no star', () => {
+  const many = corpus(90, 8)
+  const reference = createYardstick(corpus(60, 9), undefined)
+  for (const [few, counts] of [
+    [corpus(1, 7), '1 and 90'],
+    [corpus(4, 7), '4 and 90']
+  ] as const) {
+    const { differences, undefined: missing } = compare(few, many, { yardstick: reference })
+    assert.deepEqual(differences, {})
+    assert.equal(missing.length_mean, `each set must hold 5 documents; they hold ${counts}`)
+    assert.equal(missing.log_ppl_sd, `each set must hold 5 documents with words; they hold ${counts}`)
+  }
+  // Many documents, of which few are long enough.
+  const mixed = [...many, ...corpus(4, 10, 4, 120)]
+  const { differences, undefined: missing } = compare(mixed, mixed, { yardstick: reference })
+  assert.ok(differences.length_mean && differences.log_ppl_mean && !differences.mtld)
+  assert.equal(missing.mtld, 'each set must hold 5 documents of at least 100 words; they hold 4 and 4')
+  assert.equal(compare(many, many, { yardstick }).undefined.log_ppl_mean, 'no reference texts')
 })
 
 test("Welch's interval is SciPy's", () => {
@@ -127,7 +147,8 @@ test('a bootstrap interval is seeded, holds the difference, and is about that of
     fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
       const draws = random(seed)
       const list = (size: number) => Array.from({ length: size }, () => draws.float())
-      const metric = (values: number[]) => ({ key: 'length_mean', values, statistic: mean }) as const
+      const metric = (values: number[]) =>
+        ({ key: 'length_mean', values, statistic: mean, needs: 'documents' }) as const
       const [a, b] = [metric(list(80)), metric(list(120))]
       const found = bootstrap(a, b)!
       assert.deepEqual(bootstrap(a, b), found)

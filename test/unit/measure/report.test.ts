@@ -78,7 +78,8 @@ describe('the human band', () => {
     assert.deepEqual(report.band, {
       window_tokens: 1000,
       windows: Math.floor(inBand.length / 25),
-      missing: 0
+      missing: 0,
+      overlap: { documents: 0, seed: 0 }
     })
     const { mean, sd, z } = report.human!.types
     assert.ok(Math.abs((report.metrics.types! - mean!) / sd! - z!) < 1e-12)
@@ -124,15 +125,50 @@ describe('the human band', () => {
     assert.equal(reportOf(texts, { yardstick: enough }).band!.missing, 0)
   })
 
+  test('how many are missing goes by the length of documents, also where the band half has next to none', () => {
+    const half = (which: 'band' | 'vocabulary') => human.filter(({ id }) => referenceHalf(id) === which)
+    const texts = corpus(50, 7)
+    const missing = (reference: readonly Text[], measured = texts): number =>
+      reportOf(measured, { yardstick: createYardstick(reference, undefined) }).band!.missing
+    // Five windows of 2,000 tokens are 250 texts of forty words, and as many for the other half.
+    assert.equal(missing(half('vocabulary').slice(0, 60)), 500, 'nothing in the band half')
+    const short = half('band')
+      .slice(0, 3)
+      .map(one => ({ ...one, text: 'so' }))
+    assert.equal(missing([...half('vocabulary').slice(0, 60), ...short]), 526, 'mean of sixty and three')
+    const blank = half('band').map(one => ({ ...one, text: '…' }))
+    assert.equal(missing(blank), 500, 'no words at all: as long as what is measured')
+    assert.equal(missing(half('band').slice(0, 10)), 480)
+  })
+
+  test('texts that are in the reference too are counted, of the seed as well', () => {
+    const texts = [...corpus(20, 12), ...human.slice(0, 7), textOf('…'), textOf('')]
+    const blank = [textOf('…'), textOf(' ')]
+    const overlap = (seed?: readonly Text[]) =>
+      reportOf(texts, { yardstick: createYardstick([...human, ...blank], seed) }).band!.overlap
+    assert.deepEqual(overlap(), { documents: 8 })
+    assert.deepEqual(overlap([...corpus(5, 13), ...human.slice(3, 6)]), { documents: 8, seed: 3 })
+    const composed = human.slice(0, 2).map(one => ({ ...one, text: `${one.text} e\u0301\n` }))
+    const yardstick = createYardstick(
+      human.map(one => ({ ...one, text: `${one.text} \u00e9` })),
+      undefined
+    )
+    assert.deepEqual(yardstick.overlap(composed.map(({ text }) => text)), { documents: 2 })
+    assert.equal(none.overlap(['a']), undefined)
+    // What is no reference is not leaked either.
+    const splits = human.map((text, index) => ({ ...text, split: index < 4 ? 'SEED' : 'REFERENCE' }))
+    assert.deepEqual(createYardstick(splits, undefined).overlap(strings(texts)), { documents: 3 })
+  })
+
   test('no document is drawn twice, and of very much text forty windows are taken', () => {
     const yardstick = createYardstick(human, undefined)
-    const few = yardstick.band(40)!
+    const few = yardstick.band(40, 40)!
     assert.equal(few.windows, 40)
     const { mean } = few.spread.tokens!
     assert.equal(mean, 40)
     const size = yardstick.largest
-    assert.ok(size * 5 <= inBand.length * 40 && yardstick.band(size)!.missing === 0)
-    assert.ok(yardstick.band(size + 200)!.missing > 0)
+    assert.ok(size * 5 <= inBand.length * 40 && yardstick.band(size, 40)!.missing === 0)
+    assert.ok(yardstick.band(size + 200, 40)!.missing > 0)
   })
 
   test('of exported records only the reference split is a reference, and only the seed split seed', () => {
@@ -150,40 +186,48 @@ describe('the human band', () => {
   })
 })
 
-test('the same texts have the same windows and the same band as in the pipeline', async () => {
-  const window = 400
-  const tables = fakeTables()
-  tables.datasets.set('d', make.dataset('d', { window }))
-  tables.runs.set('r', make.run('r'))
-  const harness = createHarness(measure, { tables })
-  const human = corpus(200, 10, 4)
-  const texts = corpus(45, 11)
-  const cell = (topic: string) => make.cell({ topic })
-  for (const { id, text, topic } of human)
-    await harness.process('human', make.humanSample(id, text, { cell: cell(topic) }))
-  for (const { id, text } of texts) await harness.process('generations', make.generation(id, text))
-  const stats = harness
-    .values<DiversityStat>('stats')
-    .filter(({ stage, source }) => stage === 'raw' && source === '*')
-  assert.equal(stats.length, 4)
-  const { windows = [], human: beside } = reportOf(texts, {
-    yardstick: createYardstick(human, undefined),
-    window
-  })
-  for (const [index, { metrics, documents, human_windows }] of stats.entries()) {
-    const ours = windows[index]!
-    assert.equal(ours.end - ours.start, documents)
-    assert.ok(human_windows >= 5)
-    for (const { name, value, human_mean, human_sd, z } of metrics) {
-      const key = name as TextKey
-      assert.ok((windowKeys as readonly TextKey[]).includes(key))
-      const inFile = [ours.metrics[key] ?? null, beside![key].mean, beside![key].sd, ours.z[key] ?? null]
-      const inPipeline = [value, human_mean, human_sd, z]
-      if ((panelKeys as readonly TextKey[]).includes(key)) assert.deepEqual(inFile, inPipeline, key)
-      // The reference is read in another order, and so summed.
-      else for (const [at, one] of inPipeline.entries()) assert.ok(Math.abs(one! - inFile[at]!) < 1e-6, key)
-    }
-  }
+describe('the same texts have the same windows and the same band as in the pipeline', () => {
+  for (const [what, count] of [
+    ['all of a small reference', 200],
+    // A half is a third more than the twenty windows' worth that are looked into, and than the forty of the band.
+    ['what the pipeline keeps of a large one', 1000]
+  ] as const)
+    test(what, async () => {
+      const window = 400
+      const tables = fakeTables()
+      tables.datasets.set('d', make.dataset('d', { window }))
+      tables.runs.set('r', make.run('r'))
+      const harness = createHarness(measure, { tables })
+      const human = corpus(count, 10, 4)
+      const texts = corpus(45, 11)
+      const cell = (topic: string) => make.cell({ topic })
+      for (const { id, text, topic } of human)
+        await harness.process('human', make.humanSample(id, text, { cell: cell(topic) }))
+      for (const { id, text } of texts) await harness.process('generations', make.generation(id, text))
+      const stats = harness
+        .values<DiversityStat>('stats')
+        .filter(({ stage, source }) => stage === 'raw' && source === '*')
+      assert.equal(stats.length, 4)
+      const { windows = [], human: beside } = reportOf(texts, {
+        yardstick: createYardstick(human, undefined, { window }),
+        window
+      })
+      for (const [index, { metrics, documents, human_windows }] of stats.entries()) {
+        const ours = windows[index]!
+        assert.equal(ours.end - ours.start, documents)
+        assert.ok(human_windows >= 5)
+        for (const { name, value, human_mean, human_sd, z } of metrics) {
+          const key = name as TextKey
+          assert.ok((windowKeys as readonly TextKey[]).includes(key))
+          const inFile = [ours.metrics[key] ?? null, beside![key].mean, beside![key].sd, ours.z[key] ?? null]
+          const inPipeline = [value, human_mean, human_sd, z]
+          if ((panelKeys as readonly TextKey[]).includes(key)) assert.deepEqual(inFile, inPipeline, key)
+          // The reference is read in another order, and so summed.
+          else
+            for (const [at, one] of inPipeline.entries()) assert.ok(Math.abs(one! - inFile[at]!) < 1e-6, key)
+        }
+      }
+    })
 })
 
 test('groups are by the value of a field, in the order they turn up', () => {

@@ -26,7 +26,7 @@ function beside(window: readonly string[], human: readonly string[]): Record<Ref
   for (const one of window) panel.add(one)
   return {
     ...besideReference(panel.words, reference),
-    embedding_frechet: reference.frechet(panel.embeddings)
+    embedding_frechet: reference.frechet(panel)
   }
 }
 

@@ -70,6 +70,9 @@ describe('golden values', () => {
   test('heaps: two of eight types in the first two of twenty tokens give log10(4)', () => {
     close(heapsBeta([0, 1, 4, 6, 9, 12, 15, 19], 20), Math.log10(4))
     close(heapsBeta([0], 10), 0)
+    // Every word is new; and all words are new but for a start of one, which is above the line.
+    close(heapsBeta([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 10), 1)
+    close(heapsBeta([0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19], 20), Math.log10(19))
   })
 
   test('mean and sample standard deviation of 2 4 4 4 5 5 7 9: 5 and sqrt(32/7)', () => {

@@ -73,7 +73,12 @@ describe('bad texts have defined results', () => {
   }
 
   test('what values depend on is named beside them', () => {
-    const { tokenizer, kernel, features, embedding } = measureTexts(own)
+    const { tokenizer, tokenizers, kernel, features, embedding } = measureTexts(own)
+    assert.deepEqual(tokenizers, {
+      self_repetition_4: 'whitespace-1',
+      ngram_diversity_4: 'whitespace-1',
+      rouge_l: 'rouge-words-1'
+    })
     assert.deepEqual(
       [tokenizer, kernel, features, embedding],
       ['words-1', 'ngram-1', 'hashed-256-1', 'all-minilm-l6-v2-words-64-1']
@@ -114,6 +119,40 @@ describe('bad texts have defined results', () => {
     const metrics = measuredOf([long, ...own])
     assert.ok(metrics.rouge_l! >= 0 && metrics.self_bleu_4! > 0)
   })
+
+  test('ROUGE-L takes the first 2,000 tokens of a text: its time grows with the square of them', () => {
+    const start = Array.from({ length: 2000 }, (_, at) => `a${at}`).join(' ')
+    const rougeOf = (...list: readonly string[]) => measuredOf(list).rouge_l
+    assert.equal(rougeOf(`${start} one end`, `${start} and then quite another`), 1)
+    assert.ok(rougeOf(`one ${start}`, `two ${start}`)! < 1)
+  })
+
+  test('documents with words, of which the embeddings know none', () => {
+    const strange = ['qwrtz xkcdp', 'xkcdp zzyzx', 'zzyzx qwrtz']
+    const { undefined: missing, metrics } = measureTexts([...strange, own[0]!], { reference: human })
+    assert.equal(missing.embedding_cosine, 'fewer than two documents with known words')
+    assert.equal(missing.embedding_frechet, 'fewer than two documents with known words on one side')
+    assert.ok(metrics.feature_cosine !== undefined && metrics.embedding_vendi_q2 !== undefined)
+    const none = measureTexts(strange).undefined
+    for (const key of ['embedding_vendi_q1', 'embedding_vendi_q2', 'embedding_vendi_qinf'] as const)
+      assert.equal(none[key], 'no documents with known words')
+  })
+})
+
+test('what is no list of strings is refused in words, also where no type checker looks', () => {
+  const call = (list: unknown, options: object = {}) => measureTexts(list as string[], options)
+  const cases: readonly [() => unknown, string][] = [
+    [() => call('abc'), 'texts are no list of strings but a string'],
+    [() => call(undefined), 'texts are no list of strings but undefined'],
+    [() => call([null]), 'texts are no list of strings: the one at 0 is null'],
+    [() => call(['a', { text: 'b' }]), 'texts are no list of strings: the one at 1 is an object'],
+    [() => call(['a'], { seed: 'abc' }), 'seed texts are no list of strings but a string'],
+    [() => call(['a'], { band: [1] }), 'band texts are no list of strings: the one at 0 is a number'],
+    [() => call(['a'], { reference: 'abc' }), 'reference texts are no list of strings but a string'],
+    [() => call(['a'], { reference: null }), 'reference texts are no list of strings but null'],
+    [() => call(['a'], { selfBleuSample: 2.5 }), 'a sample of 2.5 is not a positive integer']
+  ]
+  for (const [run, message] of cases) assert.throws(run, { name: 'RangeError', message })
 })
 
 describe('what is compared with', () => {
@@ -125,6 +164,24 @@ describe('what is compared with', () => {
     assert.equal(missing.novel_type_share, 'no seed texts')
     assert.equal(missing.tail_mass_ratio, 'no human band texts')
     assert.equal(missing.compression_ratio_80k, 'fewer than 80000 bytes')
+  })
+
+  test('distances are from as many documents of the reference, whatever else it holds', () => {
+    const reference = createReference(human)
+    const distances = (list: readonly string[], of: readonly string[] | typeof reference) => {
+      const { frechet_distance, embedding_frechet } = measuredOf(list, { reference: of })
+      return [frechet_distance, embedding_frechet]
+    }
+    // Sizes come back after more others than are kept.
+    for (const size of [3, 8, 5, 12, 3, 6, 9, 8, 10, 3]) {
+      const found = distances(own.slice(0, size), reference)
+      assert.deepEqual(found, distances(own.slice(0, size), human.slice(0, size)), `${size} documents`)
+      assert.ok(found.every(value => value! > 0))
+    }
+    // Of more documents than the reference has, the first.
+    const few = human.slice(0, 7)
+    assert.deepEqual(distances(['—', ...own], few), distances(own.slice(0, 7), few))
+    assert.ok(distances(human, human).every(value => value! < 1e-6))
   })
 
   test('a text is at no distance from itself', () => {

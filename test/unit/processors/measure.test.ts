@@ -847,7 +847,7 @@ describe('what windows are measured by', () => {
   })
 
   test('what a provider says of its own tokens, of one source and of raw text alone', async () => {
-    const play = async (restart: boolean) => {
+    const through = async (restart: boolean) => {
       const harness = createHarness(measure, { tables: tables() })
       for (let index = 0; index < 5; index++) {
         const log_probability = index === 3 ? null : -(index + 1) / 4
@@ -857,7 +857,7 @@ describe('what windows are measured by', () => {
       }
       return harness
     }
-    const harness = await play(false)
+    const harness = await through(false)
     const told = (stat: DiversityStat) =>
       stat.metrics.filter(({ name }) => name.startsWith('provider_')).map(({ name, value }) => [name, value])
     const of = (scope: string) => models(harness).find(stat => stat.scope === scope)!
@@ -866,7 +866,7 @@ describe('what windows are measured by', () => {
     assert.deepEqual([first, second![0]], [['provider_log_ppl_mean', 0.6875], 'provider_log_ppl_sd'])
     assert.ok(Math.abs(Number(second![1]) - 0.42695628191498325) < 1e-12)
     for (const scope of ['d/r/raw/1/*', 'd/r/accepted/1/alpha']) assert.deepEqual(told(of(scope)), [], scope)
-    assert.deepEqual((await play(true)).outputs, harness.outputs)
+    assert.deepEqual((await through(true)).outputs, harness.outputs)
   })
 
   test('parts of speech, where the recipe asks for them, of as many words of every window', async () => {
