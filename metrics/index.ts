@@ -68,8 +68,16 @@ export { ngramKernel, ngramKernelId } from './ngram-kernel.ts'
 export type { Kernel } from './ngram-kernel.ts'
 export { similarityEigenvalues } from './similarity.ts'
 export { sourceSimilarity } from './source-similarity.ts'
-export { addVector, createVectorSums, mergeVectorSums, squaredProducts, squaredSum } from './vector-sums.ts'
-export type { VectorSums } from './vector-sums.ts'
+export {
+  addVector,
+  createVectorSums,
+  mergeVectorSums,
+  packSums,
+  squaredProducts,
+  squaredSum,
+  unpackSums
+} from './vector-sums.ts'
+export type { PackedSums, VectorSums } from './vector-sums.ts'
 export { vendi } from './vendi.ts'
 export { vendiQ2 } from './vendi-q2.ts'
 
@@ -81,6 +89,7 @@ export { klDivergence } from './kl-divergence.ts'
 export { fitLanguageModel } from './language-model.ts'
 export type { LanguageModel } from './language-model.ts'
 export { logPerplexity } from './log-perplexity.ts'
+export { providerLogPerplexity } from './provider-log-perplexity.ts'
 export { novelTypeShare } from './novel-type-share.ts'
 export { stabilityIndex } from './stability-index.ts'
 export { tailMass } from './tail-mass.ts'
