@@ -4,7 +4,13 @@
  */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { glancePanelKeys, providerKeys, referenceKeys, speechKeys, windowKeys } from '../metrics/keys.ts'
+import {
+  glancePanelKeys,
+  glanceReferenceKeys,
+  providerKeys,
+  speechKeys,
+  windowKeys
+} from '../metrics/keys.ts'
 import { glanceKeys, textKeys } from '../metrics/text-keys.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -86,9 +92,7 @@ function ofWindows(key: string): readonly [all: string, glance: string] {
   if (!has(windowKeys, key)) return ['', '']
   if (has(providerKeys, key)) return ['`logprobs`', '`logprobs`']
   if (has(speechKeys, key)) return ['`parts_of_speech`', '`parts_of_speech`']
-  const early = has([...glancePanelKeys, ...referenceKeys, 'novel_type_share'], key)
-  // Of what windows are beside the reference this one alone takes long.
-  return ['yes', early && key !== 'embedding_frechet' ? 'yes' : '']
+  return ['yes', has([...glancePanelKeys, ...glanceReferenceKeys, 'novel_type_share'], key) ? 'yes' : '']
 }
 
 /** The keys as a Markdown table: which function each is of, and where it is computed; those to look at first in bold. */

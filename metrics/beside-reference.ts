@@ -4,12 +4,13 @@
  * does not matter but for rounding.
  */
 import { clusterSpread } from './cluster-hits.ts'
+import { isSampled } from './fingerprint.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
 import { type Hashes, createHashes, reserve } from './hashes.ts'
 import { interquartileRange } from './interquartile-range.ts'
-import type { ReferenceKey } from './keys.ts'
+import type { ReferenceKey, glanceReferenceKeys } from './keys.ts'
 import { firstWord, unknown } from './kneser-ney.ts'
 import { mean, standardDeviation } from './moments.ts'
 import { type Measured, measured, undefinedBecause } from './result.ts'
@@ -69,9 +70,19 @@ export function documentBeside(
   }
 }
 
-/** The same of every document of a window. */
-export function documentsBeside({ tokens, ends }: Words, reference: HashedReference): DocumentBeside[] {
-  return ends.map((until, index) => documentBeside(tokens, reference, ends[index - 1] ?? 0, until))
+/**
+ * The same of every document of a window.
+ * @param ofSample only of those that {@link isSampled} says
+ */
+export function documentsBeside(
+  { tokens, ends }: Words,
+  reference: HashedReference,
+  ofSample = false
+): DocumentBeside[] {
+  return ends.flatMap((until, index) => {
+    const from = ends[index - 1] ?? 0
+    return ofSample && !isSampled(tokens, from, until) ? [] : documentBeside(tokens, reference, from, until)
+  })
 }
 
 /**
@@ -87,14 +98,7 @@ export function besideReference(
 ): Record<Exclude<ReferenceKey, 'embedding_frechet'>, Measured> {
   const { tokens } = words
   number(tokens, reference)
-  const values = {
-    ...divergence(tokens.length, reference),
-    ...perplexity(documents.flatMap(({ logPerplexity: value }) => (Number.isNaN(value) ? [] : [value]))),
-    ...clusterSpread(
-      documents.map(({ cluster }) => cluster),
-      reference.clusters
-    )
-  }
+  const values = { ...divergence(tokens.length, reference), ...byModels(documents, reference) }
   for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
   strange.clear()
   if (ids.length > largestKept) {
@@ -102,6 +106,53 @@ export function besideReference(
     Object.assign(strangers, createHashes())
   }
   return values
+}
+
+/**
+ * The same at a glance: what is rare of it, and what models say of the documents.
+ * @param documents that models looked at
+ */
+export function glanceBesideReference(
+  { tokens: { lo, hi, length } }: Words,
+  reference: HashedReference,
+  documents: readonly DocumentBeside[]
+): Record<(typeof glanceReferenceKeys)[number], Measured> {
+  if (counts.length < reference.counts.length) counts = new Int32Array(reference.counts.length)
+  let [kept, mass] = [0, 0]
+  const seen: number[] = []
+  for (let at = 0; at < length; at++) {
+    const id = reference.find(lo[at]!, hi[at]!)
+    if (id < 0 || reference.counts[id]! > mostOfTail) continue
+    mass += 1
+    if (counts[id]! > 0) continue
+    counts[id] = 1
+    seen.push(id)
+    kept += 1
+  }
+  for (const id of seen) counts[id] = 0
+  return { ...tailOf(kept, mass, length, reference), ...byModels(documents, reference) }
+}
+
+/** Rare types of the reference that occur, and their occurrences. */
+function tailOf(kept: number, mass: number, length: number, { tail }: HashedReference) {
+  const of = (value: number): Measured =>
+    length === 0
+      ? undefinedBecause('no tokens')
+      : tail === 0
+        ? undefinedBecause('the reference has no tail')
+        : measured(value)
+  return { tail_types_kept: of(kept / tail), tail_mass: of(mass / length) }
+}
+
+/** What the language model and the clusters say of documents. */
+function byModels(documents: readonly DocumentBeside[], { clusters }: HashedReference) {
+  return {
+    ...perplexity(documents.flatMap(({ logPerplexity: value }) => (Number.isNaN(value) ? [] : [value]))),
+    ...clusterSpread(
+      documents.map(({ cluster }) => cluster),
+      clusters
+    )
+  }
 }
 
 /** Numbers the window's words and counts those the reference has not. */
@@ -121,7 +172,7 @@ function number({ lo, hi, length }: Hashes, reference: HashedReference): void {
 }
 
 function divergence(length: number, reference: HashedReference) {
-  const { tail, logs, tokens } = reference
+  const { logs, tokens } = reference
   const spectrum = strange.spectrum()
   // Over the union of the types, with something added to every count, what each side sums up to.
   const union = reference.counts.length + spectrum.types
@@ -155,19 +206,12 @@ function divergence(length: number, reference: HashedReference) {
   js += spectrum.tokens / length + (tokens - present) / tokens
   const some = (value: number): Measured =>
     length === 0 ? undefinedBecause('no tokens on one side') : measured(value)
-  const ofTail = (value: number): Measured =>
-    length === 0
-      ? undefinedBecause('no tokens')
-      : tail === 0
-        ? undefinedBecause('the reference has no tail')
-        : measured(value)
   const vocabulary = reference.counts.length
   return {
     ead_1: expectationAdjustedDistinct(vocabulary - absent + spectrum.types, length, vocabulary),
     kl_to_human: some(Math.max(0, kl)),
     js_to_human: some(Math.min(1, Math.max(0, js / 2))),
-    tail_types_kept: ofTail(kept / tail),
-    tail_mass: ofTail(mass / length)
+    ...tailOf(kept, mass, length, reference)
   }
 }
 

@@ -4,6 +4,9 @@ import { hashWords } from './hash-text.ts'
 import { type Hashes, createHashes } from './hashes.ts'
 import { type WordCounts, createTopicFeatures } from './topic-features.ts'
 
+/** Name and version of the clusters, stored beside every value they led to. */
+export const clustersId = 'clusters-16-1'
+
 /** Clusters of a human reference. */
 export type HumanClusters = Clusters & {
   /** The cluster a document is nearest to: words by their hashes, from where to where; -1 for one that is about nothing. */

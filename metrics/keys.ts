@@ -70,6 +70,19 @@ export const referenceKeys = [
 /** Key of a metric of a window beside a human reference. */
 export type ReferenceKey = (typeof referenceKeys)[number]
 
+/** Those that are computed at a glance. */
+export const glanceReferenceKeys = [
+  'tail_types_kept',
+  'tail_mass',
+  'log_ppl_mean',
+  'log_ppl_sd',
+  'log_ppl_iqr',
+  'log_ppl_mean_trimmed',
+  'log_ppl_sd_trimmed',
+  'cluster_coverage',
+  'cluster_entropy'
+] as const satisfies readonly ReferenceKey[]
+
 /** Keys of how alike sentences are built, which a tagger is needed for. */
 export const speechKeys = ['pos_compression_ratio', 'pos_template_rate'] as const
 

@@ -12,6 +12,9 @@
 import { NumberTable } from './number-table.ts'
 import { WeightTable } from './weight-table.ts'
 
+/** Name and version of the model of a human reference, of order 3. */
+export const kneserNeyId = 'kneser-ney-3-1'
+
 /** Token numbers that are no words. */
 export const unknown = 0
 export const begin = 1

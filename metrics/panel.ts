@@ -46,6 +46,8 @@ export type Panel = {
   add(document: string | Fingerprint): void
   /** Documents so far. */
   readonly documents: number
+  /** Those of the sample that is looked into at a glance. */
+  readonly sampled: number
   /** Words so far. */
   readonly tokens: number
   /** The words of what was added; valid until more is. */
@@ -210,6 +212,7 @@ export function createPanel(): Panel {
   const embeddings = createVectorSums(embeddingDimensions)
   const opening: string[] = []
   let openingUnits = 0
+  let sampled = 0
 
   function values(atAGlance: true): Record<GlancePanelKey, Measured>
   function values(atAGlance: false): Record<PanelKey, Measured>
@@ -282,6 +285,7 @@ export function createPanel(): Panel {
     add(document) {
       const hashes = typeof document === 'string' ? fingerprint(document) : document
       addTo(words, hashes.words)
+      if (hashes.sampled) sampled += 1
       addTo(whitespace, hashes.whitespace)
       // A UTF-16 unit is at least a byte.
       if (openingUnits < compressionBudget) {
@@ -309,6 +313,9 @@ export function createPanel(): Panel {
     get documents() {
       return words.ends.length
     },
+    get sampled() {
+      return sampled
+    },
     get tokens() {
       return words.tokens.length
     },
@@ -320,6 +327,7 @@ export function createPanel(): Panel {
       clearVectorSums(embeddings)
       opening.length = 0
       openingUnits = 0
+      sampled = 0
     }
   }
 }

@@ -116,6 +116,8 @@ export const measure = defineProcessor({
       })
     }
 
+    const isAtAGlance = (run: string): boolean => tables.recipe(run)?.metrics === 'glance'
+
     /** Metrics beside those of human windows, those of parts of speech among them where the recipe asks for them. */
     function metricsOf(
       values: WindowValues,
@@ -124,10 +126,13 @@ export const measure = defineProcessor({
       { reference }: HumanMemory,
       beside: BandOfGroup | undefined
     ): Metric[] {
-      if (tables.recipe(run)?.parts_of_speech !== true) return metricsBeside(values, beside?.spread)
+      const atAGlance = isAtAGlance(run)
+      if (tables.recipe(run)?.parts_of_speech !== true)
+        return metricsBeside(values, beside?.spread, { atAGlance })
       speech ??= createSpeech(ports.tagger())
       const spread = new Map([...(beside?.spread ?? []), ...(beside ? speech.spread(beside, reference) : [])])
-      return metricsBeside({ ...values, ...speech.values(opening, reference) }, spread, speech.tagger)
+      const { tagger } = speech
+      return metricsBeside({ ...values, ...speech.values(opening, reference) }, spread, { atAGlance, tagger })
     }
 
     /** The record of a window that ends here, after those of the human windows where they are new. */
@@ -139,18 +144,19 @@ export const measure = defineProcessor({
     ) {
       const scope = scopeName(ending)
       const { cell_group: group = '*' } = ending
+      const atAGlance = isAtAGlance(ending.run)
       const { documents, tokens } = opened.panel
       const known = humans.of(ending.dataset, budget)
       const ofHumans = partial ? [] : refreshBand(ending.dataset, known)
       const { values, beside: documentsBeside } = windowValues(opened.panel, known.reference, known.seeds, {
         documents: opened.beside,
-        atAGlance: tables.recipe(ending.run)?.metrics === 'glance'
+        atAGlance
       })
       const { surprisals } = opened
       const measured = surprisals.length > 0 ? { ...values, ...providerLogPerplexity(surprisals) } : values
       const clusters = clustersHit(documentsBeside, known.reference.frozen?.clusters)
       // A window of another size is compared with nothing.
-      const beside = open.withPanel(panel => bandOf(known, group, panel))
+      const beside = open.withPanel(panel => bandOf(known, group, atAGlance, panel))
       const metrics = metricsOf(
         measured,
         ending.run,
@@ -202,6 +208,14 @@ export const measure = defineProcessor({
         )
     }
 
+    /** A text as its windows take it; models look at all of them, at a glance at those of the sample. */
+    function lookAt(text: string, { run, dataset }: Generation | Sample) {
+      const atAGlance = isAtAGlance(run)
+      const hashes = fingerprint(text, atAGlance)
+      const left = atAGlance && !hashes.sampled
+      return { hashes, beside: left ? undefined : humans.beside(dataset, hashes.words) }
+    }
+
     /** Takes a model's text into its windows. */
     function take(
       { offset, value }: ModelRecord,
@@ -209,8 +223,7 @@ export const measure = defineProcessor({
       scopes: readonly Scope[],
       budget: number
     ): Output[] {
-      const hashes = fingerprint(text)
-      const beside = humans.beside(value.dataset, hashes.words)
+      const { hashes, beside } = lookAt(text, value)
       const outputs: Output[] = []
       for (const scope of scopes) {
         const key = scopeKey(scope)
@@ -286,8 +299,7 @@ export const measure = defineProcessor({
           }
         )
         if (scopes.length === 0) return
-        const hashes = fingerprint(text)
-        const beside = humans.beside(value.dataset, hashes.words)
+        const { hashes, beside } = lookAt(text, value)
         for (const scope of scopes)
           open.add(scopeKey(scope), hashes, offset, { beside, surprisal: surprisalOf(record.value, scope) })
         if (!returns.busy) open.shrink()

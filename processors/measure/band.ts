@@ -1,4 +1,5 @@
 /** The human band: the metrics of disjoint windows of human text, as many tokens each as a model's window. */
+import { createFingerprinter } from '../../metrics/fingerprint.ts'
 import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
 import type { Panel } from '../../metrics/panel.ts'
@@ -25,6 +26,8 @@ import {
 } from './reference.ts'
 import { type WindowSums, sumsOf } from './stat.ts'
 
+const fingerprint = createFingerprinter()
+
 /** A band is taken again when this share of its documents is new. */
 const staleShare = 0.1
 
@@ -50,7 +53,7 @@ export type Band = {
   readonly spread: ReadonlyMap<WindowKey, Spread>
   /** What it was taken from, in that order. */
   readonly documents: readonly HumanDocument[]
-  /** The same of a group of cells, by its name; taken when it is first asked for. */
+  /** The same of a group of cells, or at a glance, by name; taken when it is first asked for. */
   readonly groups: Map<string, BandOfGroup>
 }
 
@@ -99,7 +102,7 @@ export function isStale({ budget, reservoir, reference, fresh, band }: HumanMemo
 export function takeBand(memory: HumanMemory, panel: Panel): Band {
   memory.seeds.settle()
   const documents = stratified(memory.reservoir.documents)
-  const windows = windowsOf(memory, documents, panel)
+  const windows = windowsOf(memory, documents, panel, false)
   const band = { windows, spread: spreadOf(windows), documents, groups: new Map() }
   memory.band = band
   memory.fresh = 0
@@ -110,40 +113,49 @@ const isOf = ({ cell }: HumanDocument, group: string): boolean =>
   cell !== undefined && groupsOf(cell, ['task', 'topic', 'format']).includes(group)
 
 /**
- * The band of a group of cells: the windows that its documents among those of the band in force fill.
+ * What a window is compared with: the band in force; of a group of cells the windows that its documents among those of the band
+ * fill; at a glance the same windows as they look at a glance.
  * @param panel an empty panel; handed back with the remainder
  * @returns undefined while there is no band
  */
-export function bandOf(memory: HumanMemory, group: string, panel: Panel): BandOfGroup | undefined {
+export function bandOf(
+  memory: HumanMemory,
+  group: string,
+  atAGlance: boolean,
+  panel: Panel
+): BandOfGroup | undefined {
   const { band } = memory
-  if (!band || group === '*') return band
-  let known = band.groups.get(group)
+  if (!band || (group === '*' && !atAGlance)) return band
+  const name = atAGlance ? `${group} at a glance` : group
+  let known = band.groups.get(name)
   if (!known) {
-    const windows = windowsOf(
-      memory,
-      band.documents.filter(one => isOf(one, group)),
-      panel
-    )
-    band.groups.set(group, (known = { windows, spread: spreadOf(windows) }))
+    const documents = group === '*' ? band.documents : band.documents.filter(one => isOf(one, group))
+    const windows = windowsOf(memory, documents, panel, atAGlance)
+    band.groups.set(name, (known = { windows, spread: spreadOf(windows) }))
   }
   return known
 }
 
 /** The windows that documents fill; what fills none is left in the panel. */
-function windowsOf(memory: HumanMemory, documents: readonly HumanDocument[], panel: Panel): HumanWindow[] {
+function windowsOf(
+  memory: HumanMemory,
+  documents: readonly HumanDocument[],
+  panel: Panel,
+  atAGlance: boolean
+): HumanWindow[] {
   const { budget } = memory
   const windows: HumanWindow[] = []
   let from = Infinity
   let to = 0
   let ids: string[] = []
   for (const { id, text, offset } of documents) {
-    panel.add(text)
+    panel.add(fingerprint(text, atAGlance))
     ids.push(id)
     from = Math.min(from, offset)
     to = Math.max(to, offset + 1)
     if (panel.tokens < budget) continue
     const { documents: count, tokens } = panel
-    const { values, beside } = windowValues(panel, memory.reference, memory.seeds)
+    const { values, beside } = windowValues(panel, memory.reference, memory.seeds, { atAGlance })
     const clusters = clustersHit(beside, memory.reference.frozen?.clusters, ids)
     const sums = sumsOf(panel, beside)
     windows.push({ from, to, documents: count, tokens, values, clusters, sums, opening: [...panel.opening] })

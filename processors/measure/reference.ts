@@ -6,13 +6,14 @@ import {
   type DocumentBeside,
   besideReference,
   documentBeside,
-  documentsBeside
+  documentsBeside,
+  glanceBesideReference
 } from '../../metrics/beside-reference.ts'
 import { clusterHits } from '../../metrics/cluster-hits.ts'
 import type { Clusters } from '../../metrics/clusters.ts'
 import { type HashedReference, createHashedReference } from '../../metrics/hashed-reference.ts'
 import type { Hashes } from '../../metrics/hashes.ts'
-import { type ReferenceKey, type WindowKey, referenceKeys } from '../../metrics/keys.ts'
+import { type ReferenceKey, type WindowKey, glanceReferenceKeys, referenceKeys } from '../../metrics/keys.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { type Measured, undefinedBecause } from '../../metrics/result.ts'
 import type { ClusterHits } from '../../schemas/types.ts'
@@ -81,6 +82,10 @@ const none = Object.fromEntries(
   [...referenceKeys, 'novel_type_share'].map(key => [key, undefinedBecause('no human reference yet')])
 ) as Record<ReferenceKey | 'novel_type_share', Measured>
 
+const noneAtAGlance = Object.fromEntries(
+  [...glanceReferenceKeys, 'novel_type_share' as const].map(key => [key, none[key]])
+)
+
 /** What a document adds to its windows, once for all of them; undefined before there is a reference. */
 export function besideIn(memory: ReferenceMemory | undefined, words: Hashes): DocumentBeside | undefined {
   return memory?.frozen && documentBeside(words, memory.frozen)
@@ -114,11 +119,11 @@ export function clustersHit(
   }))
 }
 
-/** What a window is held against, and how closely it is looked at. */
+/** How closely a window is looked at, and what is known of its documents. */
 export type Looking = {
   /** What its documents are beside the reference; taken again where some are missing, as of a window that began before it. */
   readonly documents?: readonly DocumentBeside[] | undefined
-  /** Only what moves early. */
+  /** Only at what moves early, by models only at the documents of the sample. */
   readonly atAGlance?: boolean
 }
 
@@ -133,13 +138,18 @@ export function windowValues(
   { documents = [], atAGlance = false }: Looking = {}
 ): Window {
   const own = atAGlance ? panel.glance() : panel.values()
-  if (!frozen) return { values: { ...own, ...none }, beside: [] }
-  const known = documents.length === panel.documents ? documents : documentsBeside(panel.words, frozen)
+  if (!frozen) return { values: { ...own, ...(atAGlance ? noneAtAGlance : none) }, beside: [] }
+  const wanted = atAGlance ? panel.sampled : panel.documents
+  const known = documents.length === wanted ? documents : documentsBeside(panel.words, frozen, atAGlance)
   return {
     values: {
       ...own,
-      ...besideReference(panel.words, frozen, known),
-      ...(!atAGlance && { embedding_frechet: frozen.frechet(panel) }),
+      ...(atAGlance
+        ? glanceBesideReference(panel.words, frozen, known)
+        : {
+            ...besideReference(panel.words, frozen, known),
+            embedding_frechet: frozen.frechet(panel)
+          }),
       novel_type_share: seeds.novelTypeShare(panel.words.tokens)
     },
     beside: known

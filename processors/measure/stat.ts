@@ -2,7 +2,10 @@
 import type { DocumentBeside } from '../../metrics/beside-reference.ts'
 import { embeddingId } from '../../metrics/embedding.ts'
 import { featuresId } from '../../metrics/features.ts'
+import { sampledOf } from '../../metrics/fingerprint.ts'
+import { clustersId } from '../../metrics/human-clusters.ts'
 import { type WindowKey, speechKeys, windowKeys } from '../../metrics/keys.ts'
+import { kneserNeyId } from '../../metrics/kneser-ney.ts'
 import type { Panel } from '../../metrics/panel.ts'
 import { tokenizers } from '../../metrics/tokenize.ts'
 import { packSums } from '../../metrics/vector-sums.ts'
@@ -17,7 +20,14 @@ const models: Partial<Record<WindowKey, string>> = {
   embedding_vendi_q1: embeddingId,
   embedding_vendi_q2: embeddingId,
   embedding_vendi_qinf: embeddingId,
-  embedding_frechet: embeddingId
+  embedding_frechet: embeddingId,
+  cluster_coverage: clustersId,
+  cluster_entropy: clustersId,
+  log_ppl_mean: kneserNeyId,
+  log_ppl_sd: kneserNeyId,
+  log_ppl_iqr: kneserNeyId,
+  log_ppl_mean_trimmed: kneserNeyId,
+  log_ppl_sd_trimmed: kneserNeyId
 }
 const ofSpeech: ReadonlySet<WindowKey> = new Set(speechKeys)
 
@@ -25,13 +35,17 @@ const ofSpeech: ReadonlySet<WindowKey> = new Set(speechKeys)
  * The metrics beside the human band. z is given only where the band has a spread.
  * @param values of the window
  * @param spread the band; absent for partial windows, which are compared with nothing
- * @param tagger id of what told parts of speech
+ * @param how it was looked at: by what parts of speech were told, and whether at a glance
  */
 export function metricsBeside(
   values: WindowValues,
   spread: ReadonlyMap<WindowKey, Spread> | undefined,
-  tagger = ''
+  { tagger = '', atAGlance = false }: { readonly tagger?: string; readonly atAGlance?: boolean } = {}
 ): Metric[] {
+  const modelOf = (name: WindowKey): string => {
+    const model = ofSpeech.has(name) ? tagger : (models[name] ?? '')
+    return atAGlance && model !== '' && !ofSpeech.has(name) ? `${model}, 1 in ${sampledOf}` : model
+  }
   return windowKeys.flatMap(name => {
     const result = values[name]
     if (!result) return []
@@ -44,7 +58,7 @@ export function metricsBeside(
       human_mean: human?.mean ?? null,
       human_sd: human?.sd ?? null,
       z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null,
-      model: ofSpeech.has(name) ? tagger : (models[name] ?? ''),
+      model: modelOf(name),
       tokenizer: name === 'self_repetition_4' ? tokenizers.whitespace : ''
     }
   })

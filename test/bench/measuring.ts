@@ -62,8 +62,7 @@ export const measuring: Benchmark = {
       }
       for (const way of ways) await time(way, () => slots.get(way)!.through(generations, raw))
       await time('Avro alone', async () => {
-        for (const { value } of raw)
-          codec.encode(generations, await codec.decode(generations, value))
+        for (const { value } of raw) codec.encode(generations, await codec.decode(generations, value))
       })
       if (repeat >= 0)
         note(

@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { besideReference } from '../../../metrics/beside-reference.ts'
+import { besideReference, documentsBeside, glanceBesideReference } from '../../../metrics/beside-reference.ts'
+import { isSampled } from '../../../metrics/fingerprint.ts'
+import { hashWords } from '../../../metrics/hash-text.ts'
 import { createHashedReference } from '../../../metrics/hashed-reference.ts'
-import { type ReferenceKey, referenceKeys } from '../../../metrics/keys.ts'
+import { createHashes } from '../../../metrics/hashes.ts'
+import { type ReferenceKey, glanceReferenceKeys, referenceKeys } from '../../../metrics/keys.ts'
 import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { createReference } from '../../../metrics/reference.ts'
@@ -67,6 +70,34 @@ describe('a window beside a reference', () => {
       assertPlain(window, human)
     }
     assertPlain(texts.slice(10), texts.slice(0, 10))
+  })
+
+  test('at a glance says the same of what is rare, and of what models said of some documents', () => {
+    fc.assert(
+      fc.property(some, some, text, (window, human, more) => {
+        const reference = createHashedReference([...human, more, 'a B B cc cc cc'])!
+        const panel = createPanel()
+        for (const one of window) panel.add(one)
+        const all = besideReference(panel.words, reference)
+        const documents = documentsBeside(panel.words, reference)
+        const glance = glanceBesideReference(panel.words, reference, documents)
+        assert.deepEqual(Object.keys(glance).toSorted(), glanceReferenceKeys.toSorted())
+        for (const key of glanceReferenceKeys) assert.deepEqual(glance[key], all[key], key)
+        // Nothing is left of the window in what is kept between windows.
+        assert.deepEqual(besideReference(panel.words, reference), all)
+        const sample = documentsBeside(panel.words, reference, true)
+        assert.equal(sample.length, panel.sampled)
+        const hashes = createHashes()
+        const chosen = window.filter(one => {
+          hashWords(one, hashes)
+          return isSampled(hashes)
+        })
+        const alone = createPanel()
+        for (const one of chosen) alone.add(one)
+        assert.deepEqual(sample, documentsBeside(alone.words, reference))
+      }),
+      { numRuns: 200 }
+    )
   })
 
   test('of a window larger than what is kept between windows, and one after it', () => {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { type WindowKey, glancePanelKeys, panelKeys, referenceKeys } from '../../../metrics/keys.ts'
+import {
+  type WindowKey,
+  glancePanelKeys,
+  glanceReferenceKeys,
+  panelKeys,
+  referenceKeys
+} from '../../../metrics/keys.ts'
+import { isSampled } from '../../../metrics/fingerprint.ts'
+import { hashWords } from '../../../metrics/hash-text.ts'
+import { createHashes } from '../../../metrics/hashes.ts'
 import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { posCompressionRatio } from '../../../metrics/pos-compression-ratio.ts'
@@ -173,6 +182,9 @@ describe('windows', () => {
       ['embedding_vendi_q1', embedding],
       ['embedding_vendi_q2', embedding],
       ['embedding_vendi_qinf', embedding],
+      ...['mean', 'sd', 'iqr', 'mean_trimmed', 'sd_trimmed'].map(one => [`log_ppl_${one}`, 'kneser-ney-3-1']),
+      ['cluster_coverage', 'clusters-16-1'],
+      ['cluster_entropy', 'clusters-16-1'],
       ['embedding_frechet', embedding]
     ])
     assert.deepEqual(
@@ -814,34 +826,55 @@ describe('the end of a run', () => {
 })
 
 describe('what windows are measured by', () => {
-  const feed = async (harness: Harness) => {
-    const others = referenceIds(40)
-    for (const [index, id] of bandIds(40).entries()) {
+  const feed = async (harness: Harness, count: number) => {
+    const others = referenceIds(count)
+    for (const [index, id] of bandIds(count).entries()) {
       await harness.process('human', make.humanSample(id, text(1000 + index)))
       await harness.process('human', make.humanSample(others[index]!, text(2000 + index)))
     }
   }
-  const measured = async (recipe: object, ports: Partial<Ports> = {}) => {
-    const harness = createHarness(measure, { tables: tables(recipe), ports })
-    await feed(harness)
-    for (let index = 0; index < 5; index++) await harness.process('generations', raw(index))
+  /** A window of so many documents, and eight human ones. */
+  const measured = async (recipe: object, ports: Partial<Ports> = {}, documents = 5) => {
+    const fake = tables(recipe)
+    fake.datasets.set('d', make.dataset('d', { window: 20 * documents }))
+    const harness = createHarness(measure, { tables: fake, ports })
+    await feed(harness, 8 * documents)
+    for (let index = 0; index < documents; index++) await harness.process('generations', raw(index))
     return { harness, stat: models(harness)[0] ?? assert.fail('no window') }
   }
   const byName = ({ metrics }: DiversityStat) => new Map(metrics.map(one => [one.name, one]))
 
   test('at a glance: the same numbers beside the same band, fewer of them', async () => {
-    const { stat: all } = await measured({})
-    const { stat: glance, harness } = await measured({ metrics: 'glance' })
+    const { stat: all } = await measured({}, {}, 20)
+    const { stat: glance, harness } = await measured({ metrics: 'glance' }, {}, 20)
     const whole = byName(all)
     assert.deepEqual(
       glance.metrics.map(({ name }) => name).toSorted(),
-      [
-        ...glancePanelKeys,
-        ...referenceKeys.filter(key => key !== 'embedding_frechet'),
-        'novel_type_share'
-      ].toSorted()
+      [...glancePanelKeys, ...glanceReferenceKeys, 'novel_type_share'].toSorted()
     )
-    for (const one of glance.metrics) assert.deepEqual(one, whole.get(one.name), one.name)
+    // What models say is of the documents of the sample, and beside human windows looked at in the same way.
+    const sampled = Array.from({ length: 20 }, (_, index) => text(index)).filter(one => {
+      const hashes = createHashes()
+      hashWords(one, hashes)
+      return isSampled(hashes)
+    })
+    assert.ok(sampled.length > 1 && sampled.length < 10, `${sampled.length} of 20`)
+    assert.equal(glance.embeddings.count, sampled.length)
+    for (const one of glance.metrics) {
+      const known = whole.get(one.name)!
+      if (known.model === '') assert.deepEqual(one, known, one.name)
+      else {
+        assert.equal(one.model, `${known.model}, 1 in 4`)
+        assert.notDeepEqual([one.value, one.human_mean], [known.value, known.human_mean], one.name)
+      }
+    }
+    const reference = referenceIds(160)
+      .map((id, index) => ({ rank: shuffleRank(id), text: text(2000 + index) }))
+      .toSorted((a, b) => (a.rank < b.rank ? -1 : 1))
+      .map(({ text: one }) => one)
+    const alone = measureTexts(sampled, { reference })
+    for (const key of ['log_ppl_mean', 'log_ppl_sd', 'cluster_entropy', 'embedding_cosine'] as const)
+      assert.ok(Math.abs(metric(glance, key).value! - alone.metrics[key]!) < 1e-12, key)
     const [human] = stats(harness).filter(({ stage }) => stage === 'human')
     assert.equal(human?.metrics.length, all.metrics.length, 'another run may ask for all')
   })
