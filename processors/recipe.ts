@@ -205,6 +205,14 @@ const fields = z.strictObject({
 export const recipeSchema = fields.superRefine(({ human, mix, sources, budget }, context) => {
   for (const message of mix.strategy === 'accumulate' ? impossibleShares(human.floor, mix) : [])
     context.addIssue({ code: 'custom', path: ['mix', 'min_share'], message })
+  for (const [index, { name: called, provider, trained_generation }] of sources.entries()) {
+    if (provider !== 'offline' || trained_generation === undefined) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['sources', index, 'trained_generation'],
+      message: `${called} is fitted on human text here, so what it was trained on is known: leave trained_generation out`
+    })
+  }
   if (budget.usd === undefined) return
   // A call without a price costs nothing in the books: the budget would never stop it.
   for (const [index, { name: called, provider, price }] of sources.entries()) {

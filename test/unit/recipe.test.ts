@@ -108,6 +108,16 @@ ${price}budget: { usd: 5 }
       )
   })
 
+  test('assumes nothing of what is fitted here', () => {
+    const source = (provider: string): string =>
+      `dataset: d\nrun: r\nsources:\n  - { name: a, provider: ${provider}, model: m, family: f, trained_generation: 2 }\n`
+    assert.throws(
+      () => parseRecipe(source('offline'), 'my.yaml'),
+      /my\.yaml:4:\d+: sources\.0\.trained_generation: a is fitted on human text here, .* leave trained_generation out/
+    )
+    assert.equal(parseRecipe(source('openai'), 'my.yaml').sources[0]?.trained_generation, 2)
+  })
+
   test('has sources of different names', () => {
     const twice = `${minimal}  - { name: a, provider: offline, model: b, family: b }\n`
     assert.match(problems(twice), /source names are unique/)
