@@ -13,7 +13,7 @@ export type Fingerprint = {
   readonly whitespace: Hashes
   /** Whether it is of the sample that is looked into at a glance. */
   readonly sampled: boolean
-  /** Hashed features of the words, of length 1; undefined where there are none, and at a glance. */
+  /** Hashed features of the words, of length 1; undefined where there are none, and at a glance outside of the sample. */
   readonly features: Float64Array | undefined
   /** Sentence embedding, of length 1; undefined where no word is known, and at a glance outside of the sample. */
   readonly embedding: Float64Array | undefined
@@ -50,8 +50,9 @@ export function createFingerprinter(): (text: string, atAGlance?: boolean) => Fi
       words,
       whitespace,
       sampled,
-      features: atAGlance ? undefined : features(words),
-      embedding: atAGlance && !sampled ? undefined : embedding(words)
+      ...(atAGlance && !sampled
+        ? { features: undefined, embedding: undefined }
+        : { features: features(words), embedding: embedding(words) })
     }
   }
 }

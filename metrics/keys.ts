@@ -128,6 +128,7 @@ export const glancePanelKeys = [
   'entropy_2',
   'entropy_2_chao_shen',
   'heaps_beta',
+  'feature_cosine',
   'embedding_cosine',
   'embedding_vendi_q2'
 ] as const satisfies readonly PanelKey[]

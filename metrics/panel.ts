@@ -253,6 +253,7 @@ export function createPanel(): Panel {
       entropy_2: entropy(pairs),
       entropy_2_chao_shen: entropyChaoShen(pairs),
       heaps_beta: heaps,
+      feature_cosine: meanCosine(squaredSum(features), features.count),
       embedding_cosine:
         embeddings.count < 2 ? oneKnown : meanCosine(squaredSum(embeddings), embeddings.count),
       embedding_vendi_q2:
@@ -271,8 +272,7 @@ export function createPanel(): Panel {
       distinct_4_inter: four.inter,
       distinct_3_intra: three.intra,
       distinct_4_intra: four.intra,
-      ...compressionRatios(opening, opening.length === words.ends.length),
-      feature_cosine: meanCosine(squaredSum(features), features.count)
+      ...compressionRatios(opening, opening.length === words.ends.length)
     }
   }
 
