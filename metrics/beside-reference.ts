@@ -4,7 +4,6 @@
  * does not matter but for rounding.
  */
 import { clusterSpread } from './cluster-hits.ts'
-import { isSampled } from './fingerprint.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
 import { GramTable } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
@@ -71,18 +70,15 @@ export function documentBeside(
 }
 
 /**
- * The same of every document of a window.
- * @param ofSample only of those that {@link isSampled} says
+ * The same of documents of a window.
+ * @param looked their places in it; absent: all of them
  */
 export function documentsBeside(
   { tokens, ends }: Words,
   reference: HashedReference,
-  ofSample = false
+  looked: Iterable<number> = ends.keys()
 ): DocumentBeside[] {
-  return ends.flatMap((until, index) => {
-    const from = ends[index - 1] ?? 0
-    return ofSample && !isSampled(tokens, from, until) ? [] : documentBeside(tokens, reference, from, until)
-  })
+  return Array.from(looked, index => documentBeside(tokens, reference, ends[index - 1] ?? 0, ends[index]))
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { HumanClusters } from './human-clusters.ts'
-import { type Measured, undefinedBecause } from './result.ts'
+import { type Measured, measured, undefinedBecause, valueOf } from './result.ts'
 import { topicCoverage } from './topic-coverage.ts'
 import { topicEntropy } from './topic-entropy.ts'
 
@@ -12,12 +12,12 @@ export function clusterHits(nearest: Iterable<number>, { count }: Pick<HumanClus
 
 /**
  * How widely documents are spread over what people write about: `topicCoverage` and `topicEntropy` over the clusters of the
- * human reference instead of declared cells.
+ * human reference instead of declared cells, the entropy with Miller's correction: windows of long texts have few of them.
  *
  * Keys: cluster_coverage, cluster_entropy.
- * Formula: coverage = clusters with a document / K; entropy = -sum over clusters of p ln p / ln K, p the share of the
- * documents, K the clusters.
- * Reference: Pielou, J. Theor. Biol. 13 (1966), evenness; clusters as `clusters.ts` has them.
+ * Formula: coverage = clusters with a document / K; entropy = (-sum over clusters of p ln p + (k - 1) / (2 m)) / ln K, p
+ * the share of the m documents, k the clusters hit, K all of them; at most 1.
+ * Reference: Pielou, J. Theor. Biol. 13 (1966), evenness; Miller (1955), the correction; clusters as `clusters.ts` has them.
  * Complexity: linear in the documents.
  * Range: [0, 1].
  * Sees: a source that narrows to some subjects, where nobody labels any.
@@ -35,5 +35,14 @@ export function clusterSpread(
   if (!clusters) return both(undefinedBecause('the reference has too few documents for clusters'))
   const hits = clusterHits(nearest, clusters)
   if (hits.every(count => count === 0)) return both(undefinedBecause('no document is about anything'))
-  return { cluster_coverage: topicCoverage(hits), cluster_entropy: topicEntropy(hits) }
+  return { cluster_coverage: topicCoverage(hits), cluster_entropy: corrected(hits) }
+}
+
+function corrected(hits: readonly number[]): Measured {
+  const evenness = topicEntropy(hits)
+  const value = valueOf(evenness)
+  if (value === undefined) return evenness
+  const documents = hits.reduce((sum, count) => sum + count, 0)
+  const missing = (hits.filter(count => count > 0).length - 1) / (2 * documents * Math.log(hits.length))
+  return measured(Math.min(1, value + missing))
 }

@@ -11,11 +11,11 @@ export type Fingerprint = {
   readonly words: Hashes
   /** By the `whitespace` tokenizer. */
   readonly whitespace: Hashes
-  /** Whether it is of the sample that is looked into at a glance. */
-  readonly sampled: boolean
-  /** Hashed features of the words, of length 1; undefined where there are none, and at a glance outside of the sample. */
+  /** Whether models look at it. */
+  readonly looked: boolean
+  /** Hashed features of the words, of length 1; undefined where there are none, or models do not look. */
   readonly features: Float64Array | undefined
-  /** Sentence embedding, of length 1; undefined where no word is known, and at a glance outside of the sample. */
+  /** Sentence embedding, of length 1; undefined where no word is known, or models do not look. */
   readonly embedding: Float64Array | undefined
 }
 
@@ -23,36 +23,33 @@ export type Fingerprint = {
 export const sampledOf = 4
 
 /**
- * Whether a document is of the sample that models look at when windows are measured at a glance: by a hash of all its words, the
- * same wherever it stands.
- * @param from where its words begin
- * @param to where they end
+ * Whether a record is of the sample that models look at when windows are measured at a glance: by where it is, not by what it
+ * says, so that what is said twice is no more and no less likely to be in it.
+ * @param place a whole number that is the record's own
  */
-export function isSampled({ lo, length }: Hashes, from = 0, to = length): boolean {
-  let mixed = 0
-  for (let at = from; at < to; at++) mixed = Math.imul(mixed ^ lo[at]!, 0x9e3779b1)
-  return to > from && (mixed >>> 16) % sampledOf === 0
+export function isSampled(place: number): boolean {
+  return (Math.imul(place + 1, 0x9e3779b1) >>> 16) % sampledOf === 0
 }
 
 /**
- * Makes fingerprints. Buffers are reused: a fingerprint is valid until the next call.
+ * Makes fingerprints: of a text, and whether models look at it, which is left out where windows are measured at a glance. Buffers
+ * are reused: a fingerprint is valid until the next call.
  */
-export function createFingerprinter(): (text: string, atAGlance?: boolean) => Fingerprint {
+export function createFingerprinter(): (text: string, looked?: boolean) => Fingerprint {
   const [words, whitespace] = [createHashes(), createHashes()]
   const features = createUnitFeatures()
   const embedding = createEmbedding()
-  return (text, atAGlance = false) => {
+  return (text, looked = true) => {
     hashWords(text, words)
     hashWhitespace(text, whitespace)
-    const sampled = isSampled(words)
     return {
       text,
       words,
       whitespace,
-      sampled,
-      ...(atAGlance && !sampled
-        ? { features: undefined, embedding: undefined }
-        : { features: features(words), embedding: embedding(words) })
+      looked,
+      ...(looked
+        ? { features: features(words), embedding: embedding(words) }
+        : { features: undefined, embedding: undefined })
     }
   }
 }

@@ -42,6 +42,7 @@ export const panelKeys = [
   'compression_ratio_80k',
   'feature_cosine',
   'embedding_cosine',
+  'embedding_cosine_squared',
   'embedding_vendi_q1',
   'embedding_vendi_q2',
   'embedding_vendi_qinf'
@@ -130,6 +131,7 @@ export const glancePanelKeys = [
   'heaps_beta',
   'feature_cosine',
   'embedding_cosine',
+  'embedding_cosine_squared',
   'embedding_vendi_q2'
 ] as const satisfies readonly PanelKey[]
 

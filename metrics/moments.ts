@@ -38,7 +38,12 @@ export function standardDeviation(values: readonly number[]): Measured {
   let sum = 0
   for (const value of values) sum += value
   const centre = sum / values.length
-  let squares = 0
-  for (const value of values) squares += (value - centre) ** 2
+  let [squares, constant] = [0, true]
+  for (const value of values) {
+    squares += (value - centre) ** 2
+    constant &&= value === values[0]
+  }
+  // Their mean may differ from equal values by a rounding.
+  if (constant) return measured(0)
   return measured(Math.sqrt(squares / (values.length - 1)))
 }

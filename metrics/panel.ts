@@ -18,6 +18,7 @@ import { herdanC } from './herdan-c.ts'
 import { meanCosine } from './mean-cosine.ts'
 import { missingMass } from './missing-mass.ts'
 import type { GlancePanelKey, PanelKey } from './keys.ts'
+import { meanSquaredCosine } from './mean-squared-cosine.ts'
 import { mean, standardDeviation } from './moments.ts'
 import { movingRatios } from './moving-ratios.ts'
 import { occurrencesOfIds } from './occurrences.ts'
@@ -46,15 +47,15 @@ export type Panel = {
   add(document: string | Fingerprint): void
   /** Documents so far. */
   readonly documents: number
-  /** Those of the sample that is looked into at a glance. */
-  readonly sampled: number
+  /** Places of those that models looked at. */
+  readonly looked: readonly number[]
   /** Words so far. */
   readonly tokens: number
   /** The words of what was added; valid until more is. */
   readonly words: Pool
   /** Sums over the sentence embeddings of what was added; valid until more is. */
   readonly embeddings: VectorSums
-  /** The first documents, as many as the compression ratio is taken of; valid until the panel is emptied. */
+  /** The first documents, as much of them as the compression ratio is taken of; valid until the panel is emptied. */
   readonly opening: readonly string[]
   /** Every metric of what was added, or why it has none. The window may go on afterwards. */
   values(): Record<PanelKey, Measured>
@@ -211,8 +212,9 @@ export function createPanel(): Panel {
   const features = { count: 0, sum: new Float64Array(dimensions) }
   const embeddings = createVectorSums(embeddingDimensions)
   const opening: string[] = []
-  let openingUnits = 0
-  let sampled = 0
+  /** Bytes of the opening, without end where something was left out. */
+  let openingBytes = 0
+  const looked: number[] = []
 
   function values(atAGlance: true): Record<GlancePanelKey, Measured>
   function values(atAGlance: false): Record<PanelKey, Measured>
@@ -256,6 +258,8 @@ export function createPanel(): Panel {
       feature_cosine: meanCosine(squaredSum(features), features.count),
       embedding_cosine:
         embeddings.count < 2 ? oneKnown : meanCosine(squaredSum(embeddings), embeddings.count),
+      embedding_cosine_squared:
+        embeddings.count < 2 ? oneKnown : meanSquaredCosine(squaredProducts(embeddings), embeddings.count),
       embedding_vendi_q2:
         embeddings.count === 0 ? noneKnown : vendiQ2(squaredProducts(embeddings), embeddings.count)
     }
@@ -272,7 +276,7 @@ export function createPanel(): Panel {
       distinct_4_inter: four.inter,
       distinct_3_intra: three.intra,
       distinct_4_intra: four.intra,
-      ...compressionRatios(opening, opening.length === words.ends.length)
+      ...compressionRatios(opening, openingBytes <= compressionBudget)
     }
   }
 
@@ -285,13 +289,16 @@ export function createPanel(): Panel {
     add(document) {
       const hashes = typeof document === 'string' ? fingerprint(document) : document
       addTo(words, hashes.words)
-      if (hashes.sampled) sampled += 1
+      if (hashes.looked) looked.push(words.ends.length - 1)
       addTo(whitespace, hashes.whitespace)
-      // A UTF-16 unit is at least a byte.
-      if (openingUnits < compressionBudget) {
-        opening.push(hashes.text)
-        openingUnits += hashes.text.length + 1
-      }
+      if (openingBytes < compressionBudget) {
+        // A UTF-16 unit is at least a byte: of a long text no more is kept.
+        const text =
+          hashes.text.length > compressionBudget ? hashes.text.slice(0, compressionBudget) : hashes.text
+        openingBytes += Buffer.byteLength(text) + (opening.length > 0 ? 1 : 0)
+        opening.push(text)
+        if (text.length < hashes.text.length) openingBytes = Infinity
+      } else openingBytes = Infinity
       if (hashes.embedding) addVector(embeddings, hashes.embedding)
       if (!hashes.features) return
       features.count += 1
@@ -313,9 +320,7 @@ export function createPanel(): Panel {
     get documents() {
       return words.ends.length
     },
-    get sampled() {
-      return sampled
-    },
+    looked,
     get tokens() {
       return words.tokens.length
     },
@@ -326,8 +331,8 @@ export function createPanel(): Panel {
       features.sum.fill(0)
       clearVectorSums(embeddings)
       opening.length = 0
-      openingUnits = 0
-      sampled = 0
+      openingBytes = 0
+      looked.length = 0
     }
   }
 }

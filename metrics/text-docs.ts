@@ -50,6 +50,10 @@ export const textDocs: Readonly<Record<TextKey, KeyDoc>> = {
     doc: 'mean cosine of all pairs of documents by sentence embeddings (all-minilm-l6-v2-words-64-1): how much alike what they are about is',
     narrow: 'rises'
   },
+  embedding_cosine_squared: {
+    doc: 'mean squared cosine of the same pairs: 1 over the Vendi score of order 2 of endless text of the kind',
+    narrow: 'rises'
+  },
   embedding_vendi_q1: {
     doc: 'Vendi score of order 1 of the same: as that of order 2, rare things count for more',
     narrow: 'either'

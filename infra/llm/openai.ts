@@ -103,10 +103,11 @@ function meanLogProbability(logprobs: unknown): number | undefined {
   let sum = 0
   for (const token of tokens as { logprob?: unknown }[]) {
     const value = token?.logprob
-    if (typeof value !== 'number' || !(value <= 0)) return undefined
+    // -9999 stands for a probability that is not told.
+    if (typeof value !== 'number' || !(value <= 0) || value <= -9999) return undefined
     sum += value
   }
-  return Number.isFinite(sum) ? sum / tokens.length : undefined
+  return sum / tokens.length
 }
 
 /** Gateways answer 200 and put the failure of the server behind them into the body. */

@@ -30,8 +30,13 @@ export const ratios = [
   { ratio: 'novel_type_share_ratio', of: 'novel_type_share' }
 ] as const satisfies readonly { ratio: TextKey; of: TextKey }[]
 
-/** Mean and standard deviation of a metric over human windows. */
-export type Spread = { readonly mean: number; readonly sd: number }
+/** Mean, standard deviation, smallest and largest value of a metric over human windows. */
+export type Spread = {
+  readonly mean: number
+  readonly sd: number
+  readonly least: number
+  readonly most: number
+}
 
 /** The human band of one window size. */
 export type Band = {
@@ -217,12 +222,19 @@ function takeBand(
     const values = measured.flatMap(metrics => metrics[key] ?? [])
     if (values.length < minimumWindows) continue
     const [centre, sd] = [valueOf(mean(values)), valueOf(standardDeviation(values))]
-    if (centre !== undefined && sd !== undefined) spread[key] = { mean: centre, sd }
+    if (centre !== undefined && sd !== undefined)
+      spread[key] = { mean: centre, sd, least: Math.min(...values), most: Math.max(...values) }
   }
   // What is divided by the human mean has the mean 1.
   for (const { ratio, of } of ratios) {
     const found = spread[of]
-    if (found && found.mean > 0) spread[ratio] = { mean: 1, sd: found.sd / found.mean }
+    if (found && found.mean > 0)
+      spread[ratio] = {
+        mean: 1,
+        sd: found.sd / found.mean,
+        least: found.least / found.mean,
+        most: found.most / found.mean
+      }
   }
   return { tokens, windows: windows.length, spread }
 }

@@ -1,6 +1,7 @@
 /** What is said of a set of texts: every metric of the whole, of its windows and of its groups, beside the human band. */
 import type { TextMetrics } from '../../metrics/measure-texts.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
+import { isComparable } from '../../metrics/comparable.ts'
 import { valueOf } from '../../metrics/result.ts'
 import { type TextKey, textKeys } from '../../metrics/text-keys.ts'
 import { tokenWindows } from '../../metrics/token-windows.ts'
@@ -94,17 +95,23 @@ function besideBand(measured: TextMetrics, band: Band | undefined, none: string)
   return { ...measured, metrics, undefined: missing }
 }
 
-/** Distance from the mean in standard deviations; undefined where there is no spread. */
-function distance(value: number | undefined, spread: Band['spread'][TextKey]): number | undefined {
-  return value === undefined || spread === undefined || !(spread.sd > 0)
-    ? undefined
-    : (value - spread.mean) / spread.sd
+/** Distance of a metric from its mean in standard deviations; undefined where there is no spread, or none for so many documents. */
+function distance(
+  key: TextKey,
+  value: number | undefined,
+  documents: number | undefined,
+  band: Band | undefined
+): number | undefined {
+  const spread = band?.spread[key]
+  if (value === undefined || spread === undefined || !(spread.sd > 0)) return undefined
+  if (!isComparable(key, documents ?? 0, band?.spread.documents)) return undefined
+  return (value - spread.mean) / spread.sd
 }
 
 function humanOf(metrics: TextMetrics['metrics'], band: Band, sameSize: boolean): Record<TextKey, Human> {
   const entries = textKeys.map(key => {
     const spread = band.spread[key]
-    const z = sameSize ? distance(metrics[key], spread) : undefined
+    const z = sameSize ? distance(key, metrics[key], metrics.documents, band) : undefined
     return [key, { mean: spread?.mean ?? null, sd: spread?.sd ?? null, z: z ?? null }] as const
   })
   return Object.fromEntries(entries) as Record<TextKey, Human>
@@ -146,7 +153,7 @@ export function windowsOf(texts: readonly string[], size: number, measuring: Mea
       : besideBand(measured, band, 'no human band of this window size')
     const z: Window['z'] = {}
     for (const key of textKeys) {
-      const found = partial ? undefined : distance(metrics[key], band?.spread[key])
+      const found = partial ? undefined : distance(key, metrics[key], metrics.documents, band)
       if (found !== undefined) z[key] = found
     }
     return { start: from, end: to, tokens: metrics.tokens ?? 0, partial, metrics, undefined: missing, z }
@@ -160,11 +167,12 @@ export function perWindow(
 ): Partial<Record<TextKey, PerWindow>> {
   const whole = windows.filter(({ partial }) => !partial)
   const found: Partial<Record<TextKey, PerWindow>> = {}
+  const documents = valueOf(mean(whole.flatMap(({ metrics }) => metrics.documents ?? [])))
   for (const key of textKeys) {
     const values = whole.flatMap(({ metrics }) => metrics[key] ?? [])
     const centre = valueOf(mean(values))
     if (centre === undefined) continue
-    const z = distance(centre, band?.spread[key]) ?? null
+    const z = distance(key, centre, documents, band) ?? null
     found[key] = { mean: centre, sd: valueOf(standardDeviation(values)) ?? null, z }
   }
   return found

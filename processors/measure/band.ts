@@ -1,5 +1,5 @@
 /** The human band: the metrics of disjoint windows of human text, as many tokens each as a model's window. */
-import { createFingerprinter } from '../../metrics/fingerprint.ts'
+import { createFingerprinter, isSampled } from '../../metrics/fingerprint.ts'
 import { type WindowKey, windowKeys } from '../../metrics/keys.ts'
 import { mean, standardDeviation } from '../../metrics/moments.ts'
 import type { Panel } from '../../metrics/panel.ts'
@@ -31,8 +31,13 @@ const fingerprint = createFingerprinter()
 /** A band is taken again when this share of its documents is new. */
 const staleShare = 0.1
 
-/** Mean and standard deviation of one metric over the human windows. */
-export type Spread = { readonly mean: number; readonly sd: number }
+/** Mean, standard deviation, smallest and largest value of one metric over the human windows. */
+export type Spread = {
+  readonly mean: number
+  readonly sd: number
+  readonly least: number
+  readonly most: number
+}
 
 /** One whole window of human text. */
 export type HumanWindow = {
@@ -126,7 +131,7 @@ export function bandOf(
 ): BandOfGroup | undefined {
   const { band } = memory
   if (!band || (group === '*' && !atAGlance)) return band
-  const name = atAGlance ? `${group} at a glance` : group
+  const name = `${atAGlance ? 'glance' : 'all'} ${group}`
   let known = band.groups.get(name)
   if (!known) {
     const documents = group === '*' ? band.documents : band.documents.filter(one => isOf(one, group))
@@ -148,8 +153,8 @@ function windowsOf(
   let from = Infinity
   let to = 0
   let ids: string[] = []
-  for (const { id, text, offset } of documents) {
-    panel.add(fingerprint(text, atAGlance))
+  for (const { id, text, offset, rank } of documents) {
+    panel.add(fingerprint(text, !atAGlance || isSampled(Number.parseInt(rank.slice(0, 8), 16))))
     ids.push(id)
     from = Math.min(from, offset)
     to = Math.max(to, offset + 1)
@@ -177,7 +182,8 @@ export function spreadOf(windows: readonly { readonly values: WindowValues }[]):
     })
     if (values.length < minimumWindows) continue
     const [centre, sd] = [valueOf(mean(values)), valueOf(standardDeviation(values))]
-    if (centre !== undefined && sd !== undefined) spread.set(key, { mean: centre, sd })
+    if (centre !== undefined && sd !== undefined)
+      spread.set(key, { mean: centre, sd, least: Math.min(...values), most: Math.max(...values) })
   }
   return spread
 }

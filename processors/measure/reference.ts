@@ -139,8 +139,8 @@ export function windowValues(
 ): Window {
   const own = atAGlance ? panel.glance() : panel.values()
   if (!frozen) return { values: { ...own, ...(atAGlance ? noneAtAGlance : none) }, beside: [] }
-  const wanted = atAGlance ? panel.sampled : panel.documents
-  const known = documents.length === wanted ? documents : documentsBeside(panel.words, frozen, atAGlance)
+  const { looked, words } = panel
+  const known = documents.length === looked.length ? documents : documentsBeside(words, frozen, looked)
   return {
     values: {
       ...own,

@@ -7,6 +7,8 @@ export type Returns = {
   readonly busy: boolean
   /** Whether a window is being brought back. */
   wants(key: string): boolean
+  /** Resolves when what was asked for is read, or could not be. */
+  idle(): Promise<void>
   /** Resolves when everything asked for before, and this, was read; rejects when this could not be. */
   read(input: ModelInput, keys: readonly string[], from: number, to: number): Promise<void>
 }
@@ -21,12 +23,13 @@ export function createReturns(
 ): Returns {
   let wanted: ReadonlySet<string> = new Set()
   let waiting = 0
-  let last: Promise<unknown> = Promise.resolve()
+  let last: Promise<void> = Promise.resolve()
   return {
     get busy() {
       return waiting > 0
     },
     wants: key => wanted.has(key),
+    idle: () => last,
     read(input, keys, from, to) {
       waiting += 1
       const run = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 /** A closed window as the record that is written. */
 import type { DocumentBeside } from '../../metrics/beside-reference.ts'
+import { isComparable } from '../../metrics/comparable.ts'
 import { embeddingId } from '../../metrics/embedding.ts'
 import { featuresId } from '../../metrics/features.ts'
 import { sampledOf } from '../../metrics/fingerprint.ts'
@@ -17,6 +18,7 @@ import type { WindowValues } from './reference.ts'
 const models: Partial<Record<WindowKey, string>> = {
   feature_cosine: featuresId,
   embedding_cosine: embeddingId,
+  embedding_cosine_squared: embeddingId,
   embedding_vendi_q1: embeddingId,
   embedding_vendi_q2: embeddingId,
   embedding_vendi_qinf: embeddingId,
@@ -32,7 +34,7 @@ const models: Partial<Record<WindowKey, string>> = {
 const ofSpeech: ReadonlySet<WindowKey> = new Set(speechKeys)
 
 /**
- * The metrics beside the human band. z is given only where the band has a spread.
+ * The metrics beside the human band. z is given only where the band has a spread and the numbers of documents allow it.
  * @param values of the window
  * @param spread the band; absent for partial windows, which are compared with nothing
  * @param how it was looked at: by what parts of speech were told, and whether at a glance
@@ -46,18 +48,23 @@ export function metricsBeside(
     const model = ofSpeech.has(name) ? tagger : (models[name] ?? '')
     return atAGlance && model !== '' && !ofSpeech.has(name) ? `${model}, 1 in ${sampledOf}` : model
   }
+  const documents = values.documents && 'value' in values.documents ? values.documents.value : 0
   return windowKeys.flatMap(name => {
     const result = values[name]
     if (!result) return []
     const human = spread?.get(name)
     const value = 'value' in result ? result.value : null
+    const comparable = isComparable(name, documents, spread?.get('documents'))
     return {
       name,
       value,
       undefined: 'value' in result ? '' : result.undefined,
       human_mean: human?.mean ?? null,
       human_sd: human?.sd ?? null,
-      z: human !== undefined && human.sd > 0 && value !== null ? (value - human.mean) / human.sd : null,
+      z:
+        comparable && human !== undefined && human.sd > 0 && value !== null
+          ? (value - human.mean) / human.sd
+          : null,
       model: modelOf(name),
       tokenizer: name === 'self_repetition_4' ? tokenizers.whitespace : ''
     }

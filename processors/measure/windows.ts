@@ -12,6 +12,8 @@ export type OpenWindow = {
   readonly surprisals: number[]
   /** Offset after its last document. */
   to: number
+  /** Tokens it holds, of either kind. */
+  held: number
 }
 
 /** What else is known of a document. */
@@ -22,14 +24,14 @@ export type More = {
 
 /** How much open windows may hold. */
 export type Room = {
-  /** 33 kB each, and at most 110 kB of text. */
+  /** 33 kB each, and the opening of the text. */
   readonly windows: number
-  /** 16 to 32 bytes each. */
+  /** Words and tokens at white space: 8 to 16 bytes each. */
   readonly tokens: number
 }
 
-/** A slot's: a quarter of a gigabyte at most. */
-export const room: Room = { windows: 1000, tokens: 4_000_000 }
+/** A slot's: at most a quarter of a gigabyte, and as much for the openings of texts. */
+export const room: Room = { windows: 2000, tokens: 16_000_000 }
 
 /** Panels kept for reuse: enough for the scopes that usually close at once. */
 const spares = 8
@@ -64,18 +66,20 @@ export function createOpenWindows(most: Room = room): OpenWindows {
     const window = open.get(scope)
     if (window === undefined) return
     open.delete(scope)
-    tokens -= window.panel.tokens
+    tokens -= window.held
     giveBack(window.panel)
   }
   return {
     add(scope, document, offset, { beside, surprisal } = {}) {
       let window = open.get(scope)
       if (window === undefined)
-        window = { panel: spare.pop() ?? createPanel(), beside: [], surprisals: [], to: 0 }
+        window = { panel: spare.pop() ?? createPanel(), beside: [], surprisals: [], to: 0, held: 0 }
       else open.delete(scope)
       open.set(scope, window)
       window.panel.add(document)
-      tokens += document.words.length
+      const added = document.words.length + document.whitespace.length
+      window.held += added
+      tokens += added
       if (beside !== undefined) window.beside.push(beside)
       if (surprisal !== undefined) window.surprisals.push(surprisal)
       window.to = offset + 1

@@ -106,6 +106,7 @@ test('probabilities that are none are left out: the answer is as good without', 
     { content: [{ logprob: 0.1 }] },
     { content: [{ logprob: '-1' }] },
     { content: [{ logprob: -1 }, {}] },
+    { content: [{ logprob: -0.5 }, { logprob: -9999 }] },
     { content: [{ logprob: -1e308 }, { logprob: -1e308 }] }
   ])
     assert.equal(of(none), undefined, JSON.stringify(none))

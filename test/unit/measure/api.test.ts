@@ -9,7 +9,7 @@ const folder = join(import.meta.dirname, '../../../metrics')
 const exported: ReadonlySet<string> = new Set(Object.keys(api))
 
 /** Parts that only others of the folder call: those of a frozen reference, and of windows that are read by their hashes. */
-const parts = new Set(['besideReference', 'createEmbeddingFrechet', 'movingRatios'])
+const parts = new Set(['besideReference', 'glanceBesideReference', 'createEmbeddingFrechet', 'movingRatios'])
 
 /** Names of the functions of a file that answer a metric, or several. */
 function metricsOf(file: string): string[] {

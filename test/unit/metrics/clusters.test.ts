@@ -160,7 +160,13 @@ describe('the spread over clusters', () => {
     close(even.cluster_entropy, 1)
     const half = clusterSpread([0, 0, 1, 1], four)
     close(half.cluster_coverage, 0.5)
-    close(half.cluster_entropy, 0.5)
+    // Half, and Miller's correction: one more cluster than one, of four documents.
+    close(half.cluster_entropy, 0.5 + 1 / (2 * 4 * Math.log(4)))
+    const many = clusterSpread(
+      Array.from({ length: 4000 }, (_, at) => at % 2),
+      four
+    )
+    close(many.cluster_entropy, 0.5 + 1 / (2 * 4000 * Math.log(4)))
     close(clusterSpread([2, 2, -1], four).cluster_entropy, 0)
   })
 

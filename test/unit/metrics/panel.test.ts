@@ -133,6 +133,9 @@ function plainly(texts: readonly string[]): Record<string, number | undefined> {
   const eigenvalues = symmetricEigenvalues(kernel, embedded.length)
   out['embedding_vendi_q1'] = valueOf(vendi(eigenvalues))
   out['embedding_vendi_qinf'] = valueOf(vendi(eigenvalues, Infinity))
+  out['embedding_cosine_squared'] = average(
+    embedded.flatMap((a, index) => embedded.slice(index + 1).map(b => cosine(a, b) ** 2))
+  )
   const squares = embedded.flatMap(a => embedded.map(b => cosine(a, b) ** 2))
   out['embedding_vendi_q2'] =
     embedded.length === 0

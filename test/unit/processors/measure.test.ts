@@ -9,8 +9,6 @@ import {
   referenceKeys
 } from '../../../metrics/keys.ts'
 import { isSampled } from '../../../metrics/fingerprint.ts'
-import { hashWords } from '../../../metrics/hash-text.ts'
-import { createHashes } from '../../../metrics/hashes.ts'
 import { measureTexts } from '../../../metrics/measure-texts.ts'
 import { createPanel } from '../../../metrics/panel.ts'
 import { posCompressionRatio } from '../../../metrics/pos-compression-ratio.ts'
@@ -19,10 +17,9 @@ import { valueOf } from '../../../metrics/result.ts'
 import { templateRate } from '../../../metrics/template-rate.ts'
 import { packSums } from '../../../metrics/vector-sums.ts'
 import { words } from '../../../metrics/word-vectors.ts'
-import { measure } from '../../../processors/measure.ts'
+import { measure, measureIn } from '../../../processors/measure.ts'
 import type { Frozen } from '../../../processors/measure/humans.ts'
-import { room } from '../../../processors/measure/windows.ts'
-import type { Ports } from '../../../processors/contract.ts'
+import type { Log, Ports } from '../../../processors/contract.ts'
 import { keptWindows, referenceHalf, shuffleRank } from '../../../processors/reservoir.ts'
 import type { DiversityStat, Generation, Metric, Sample } from '../../../schemas/types.ts'
 import { type Harness, createHarness, fakeTables } from '../../helpers/context.ts'
@@ -179,6 +176,7 @@ describe('windows', () => {
     assert.deepEqual(named, [
       ['feature_cosine', 'hashed-256-1'],
       ['embedding_cosine', embedding],
+      ['embedding_cosine_squared', embedding],
       ['embedding_vendi_q1', embedding],
       ['embedding_vendi_q2', embedding],
       ['embedding_vendi_qinf', embedding],
@@ -853,11 +851,9 @@ describe('what windows are measured by', () => {
       [...glancePanelKeys, ...glanceReferenceKeys, 'novel_type_share'].toSorted()
     )
     // What models say is of the documents of the sample, and beside human windows looked at in the same way.
-    const sampled = Array.from({ length: 20 }, (_, index) => text(index)).filter(one => {
-      const hashes = createHashes()
-      hashWords(one, hashes)
-      return isSampled(hashes)
-    })
+    const sampled = Array.from({ length: 20 }, (_, index) => index)
+      .filter(isSampled)
+      .map(text)
     assert.ok(sampled.length > 1 && sampled.length < 10, `${sampled.length} of 20`)
     assert.equal(glance.embeddings.count, sampled.length)
     for (const one of glance.metrics) {
@@ -947,12 +943,21 @@ describe('what windows are measured by', () => {
 
 describe('open windows there is no room for', () => {
   /** More scopes than fit, each with an open window, then enough for all of these to close. */
-  const played = async ({ scopes, restart = false }: { scopes: number; restart?: boolean }) => {
+  const silent = { debug() {}, info() {}, warn() {}, error() {} }
+  const played = async ({
+    scopes,
+    restart = false,
+    log = silent
+  }: {
+    scopes: number
+    restart?: boolean
+    log?: Log
+  }) => {
     const fake = fakeTables()
     fake.datasets.set('d', make.dataset('d', { window }))
     const runs = Array.from({ length: scopes }, (_, index) => `r${index}`)
     for (const run of runs) fake.runs.set(run, make.run(run))
-    const harness = createHarness(measure, { tables: fake })
+    const harness = createHarness(measureIn(room), { tables: fake, log })
     const other = Math.floor(scopes / 3)
     for (const index of [0, 1, 2]) {
       for (const [at, run] of runs.entries())
@@ -962,15 +967,16 @@ describe('open windows there is no room for', () => {
     if (restart) harness.restart()
     return { harness, fake, runs, other }
   }
-  /** Runs of which each has two windows open: a tenth more than fit. */
-  const many = Math.ceil(room.windows * 0.55)
+  const room = { windows: 40, tokens: 1_000_000 }
+  /** Runs of which each has two windows open: more than fit. */
+  const many = 30
   const finish = async (harness: Harness, run: string, at: number) => {
     for (const index of [3, 4]) await harness.process('generations', raw(10 * at + index, { run }))
   }
 
   test('are read again when their time comes: the same windows', async () => {
     for (const restart of [false, true]) {
-      const few = await played({ scopes: 30 })
+      const few = await played({ scopes: 15 })
       const more = await played({ scopes: many, restart })
       for (const { harness, other } of [few, more]) {
         await finish(harness, 'r0', 0)
@@ -999,7 +1005,7 @@ describe('open windows there is no room for', () => {
     const until = { generations: harness.position('generations'), 'samples.verified': 0 }
     for (const run of runs) fake.runs.set(run, { ...make.run(run), state: 'ended', slot: 0, until })
     let told = 0
-    while (harness.replayed < 1_000_000 && told < 2 * runs.length) {
+    while (told < 2 * runs.length) {
       harness.tick()
       // What is read again is there after a turn of the loop.
       await new Promise(resolve => setImmediate(resolve))
@@ -1013,6 +1019,45 @@ describe('open windows there is no room for', () => {
     assert.equal(harness.tick(), undefined)
   })
 
+  test('are not told by halves while they are read, nor counted twice when text comes meanwhile', async () => {
+    const { harness, fake, runs } = await played({ scopes: many })
+    // The first run has three texts; its windows were forgotten long ago.
+    const own = [0, 1, 2].map(index => text(index))
+    for (const [at, run] of runs.entries())
+      if (at > 1) await harness.process('generations', raw(500 + at, { run }))
+    const until = { generations: harness.position('generations'), 'samples.verified': 0 }
+    fake.runs.set('r0', make.run('r0', {}, { state: 'ended', slot: 0, until }))
+    harness.tick()
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise(resolve => setImmediate(resolve))
+      assert.equal(harness.tick(), undefined, 'it is being read')
+    }
+    // Given back from the dead letters.
+    await harness.process('generations', raw(3, { run: 'r0' }))
+    while (stats(harness).length < 2) {
+      await new Promise(resolve => setImmediate(resolve))
+      harness.tick()
+    }
+    const told = stats(harness).filter(({ run }) => run === 'r0')
+    assert.deepEqual(
+      told.map(({ documents, partial }) => [documents, partial]),
+      [
+        [own.length + 1, true],
+        [own.length + 1, true]
+      ]
+    )
+  })
+
+  test('of a run text still comes to are said to be read again, once', async () => {
+    const said: string[] = []
+    const log = { ...silent, warn: (_: object, message: string) => void said.push(message) }
+    const { harness } = await played({ scopes: many, log })
+    await finish(harness, 'r0', 0)
+    await finish(harness, 'r5', 5)
+    assert.equal(said.length, 1)
+    assert.match(said[0]!, /more windows are open than there is room for/)
+  })
+
   test('of which nothing is left to be read are no windows', async () => {
     const { harness, fake, runs } = await played({ scopes: many })
     const until = { generations: harness.position('generations'), 'samples.verified': 0 }
@@ -1020,7 +1065,7 @@ describe('open windows there is no room for', () => {
     harness.erase('generations', 1)
     for (const run of runs.slice(0, 2))
       fake.runs.set(run, { ...make.run(run), state: 'ended', slot: 0, until })
-    for (let turn = 0; turn < 10; turn++) {
+    for (let turn = 0; turn < 1000; turn++) {
       harness.tick()
       await new Promise(resolve => setImmediate(resolve))
     }
