@@ -64,8 +64,8 @@ const windows = (count: number): string => `
     intDiv(at, 15), 150, 20000, 20000, false, 'words-1', 40, recorded_at, metric, 100 + z, 100, 1, z,
     if(metric = 'cluster_entropy', arrayMap(i -> toInt32(cityHash64(at, i) % 20), range(16)), []),
     if(metric = 'cluster_entropy' AND stage = 'human', arrayMap(i -> concat(toString(at), '-', toString(i)), range(16)), []),
-    if(summed, 150, 0), if(summed, arrayMap(i -> toInt64(cityHash64(at, i) % 20000000) - 10000000, range(64)), []),
-    if(summed, arrayMap(i -> toInt64(cityHash64(at, i) % 4000000) - 2000000, range(2080)), []),
+    if(summed, 150, 0), if(summed, arrayMap(i -> toFloat32(toInt64(cityHash64(at, i) % 20000000) - 10000000), range(64)), []),
+    if(summed, arrayMap(i -> toFloat32(toInt64(cityHash64(at, i) % 4000000) - 2000000), range(2080)), []),
     if(summed, arrayMap(i -> 5 + cityHash64(at, i) % 1000 / 500, range(150)), []), toString(intDiv(at, 1000))
   FROM (
     SELECT number AS at, ['raw', 'raw', 'raw', 'accepted', 'accepted', 'human'][1 + number % 6] AS stage,
@@ -73,7 +73,7 @@ const windows = (count: number): string => `
       if(stage = 'human', 0, 1 + intDiv(number * 3, ${Math.floor(count / 66)} + 1)) AS generation, concat('run-', toString(generation)) AS run,
       toDateTime64('${start}', 6, 'UTC') AS recorded_at,
       arrayJoin(range(60)) AS metric_index, metric_index = 0 AND (source != '*' OR stage = 'human') AS summed,
-      ['types', 'missing_mass', 'entropy_1', 'heaps_beta', 'tail_types_kept', 'tail_mass', 'entropy_1_chao_shen', 'self_repetition_4', 'embedding_cosine', 'embedding_vendi_q2', 'log_ppl_mean', 'log_ppl_sd', 'mtld', 'length_mean', 'cluster_entropy'] AS known,
+      ['types', 'missing_mass', 'entropy_1', 'heaps_beta', 'tail_types_kept', 'tail_mass', 'entropy_1_chao_shen', 'self_repetition_4', 'embedding_cosine', 'embedding_cosine_squared', 'log_ppl_mean', 'log_ppl_sd', 'mtld', 'length_mean', 'cluster_entropy'] AS known,
       if(metric_index < length(known), known[metric_index + 1], concat('metric_', toString(metric_index))) AS metric,
       randNormal(0, 1, metric_index) - 0.8 * generation AS z
     FROM numbers(${Math.floor(count / 66)})

@@ -5,8 +5,8 @@ ALTER TABLE generations
 -- What of windows adds up: any grouping of windows is asked of these.
 ALTER TABLE stats
   ADD COLUMN IF NOT EXISTS embeddings Int64 COMMENT 'In the row of the first metric: documents with a sentence embedding; 0 for all sources, whose texts are theirs once more' AFTER cluster_examples,
-  ADD COLUMN IF NOT EXISTS embedding_sum Array(Int64) COMMENT 'In the same row: sum of their vectors, in units of 2^-20' CODEC(T64, LZ4) AFTER embeddings,
-  ADD COLUMN IF NOT EXISTS embedding_products Array(Int64) COMMENT 'In the same row: sum of the products of their numbers, in units of 2^-20, the lower half row by row' CODEC(T64, LZ4) AFTER embedding_sum,
+  ADD COLUMN IF NOT EXISTS embedding_sum Array(Float32) COMMENT 'In the same row: sum of their vectors, in units of 2^-20' CODEC(LZ4) AFTER embeddings,
+  ADD COLUMN IF NOT EXISTS embedding_products Array(Float32) COMMENT 'In the same row: sum of the products of their numbers, in units of 2^-20, the lower half row by row' CODEC(LZ4) AFTER embedding_sum,
   ADD COLUMN IF NOT EXISTS log_perplexities Array(Float64) COMMENT 'In the same row: log-perplexity of each document under the model of the human reference, nats a token' CODEC(ZSTD(1)) AFTER embedding_products;
 
 CREATE VIEW IF NOT EXISTS window_sums (
@@ -20,16 +20,16 @@ CREATE VIEW IF NOT EXISTS window_sums (
   closed DateTime('UTC') COMMENT 'When it closed',
   documents Int32 COMMENT 'Documents',
   tokens Int64 COMMENT 'Words',
-  embeddings Int64 COMMENT 'Documents with a sentence embedding, all-minilm-l6-v2-words-64-1',
-  embedding_sum Array(Int64) COMMENT 'Sum of their vectors at length 1, in units of 2^-20; add up with sumForEach',
-  embedding_products Array(Int64) COMMENT 'Second moments: sum of the products of their numbers, in units of 2^-20, the lower half row by row; add up with sumForEach',
-  log_perplexities Array(Float64) COMMENT 'Log-perplexity of each document, nats a token; quantilesTDigestArray makes one digest of many windows'
+  embeddings Int64 COMMENT 'Documents with a sentence embedding, all-minilm-l6-v2-words-64-1; at a glance of one document in four',
+  embedding_sum Array(Float32) COMMENT 'Sum of their vectors at length 1, in units of 2^-20; add up with sumForEach',
+  embedding_products Array(Float32) COMMENT 'Second moments: sum of the products of their numbers, in units of 2^-20, the lower half row by row; add up with sumForEach',
+  log_perplexities Array(Float64) COMMENT 'Log-perplexity of each document, at a glance of one in four, nats a token; quantilesTDigestArray makes one digest of many windows'
 ) AS
 SELECT
   dataset, run, stage, generation, source, cell_group, window, toDateTime(created_at, 'UTC') AS closed, documents, tokens,
   embeddings, embedding_sum, embedding_products, log_perplexities
 FROM stats FINAL
-WHERE metric_index = 0 AND embeddings > 0
+WHERE metric_index = 0 AND (embeddings > 0 OR notEmpty(log_perplexities))
   -- Of records under one number the newest counts. A band taken again tells all its human windows again, perhaps fewer.
   AND (slot, _offset) IN (
     SELECT slot, newest
@@ -67,7 +67,7 @@ CREATE OR REPLACE VIEW diagnosis (
   mtld_z Nullable(Float64) COMMENT 'mtld: rises while the tail dies, so it is no sign',
   length_z Nullable(Float64) COMMENT 'length_mean: many metrics follow it',
   cluster_entropy_z Nullable(Float64) COMMENT 'cluster_entropy: how evenly texts are spread over the subjects of human text',
-  vendi_z Nullable(Float64) COMMENT 'embedding_vendi_q2: about how many different things texts are about',
+  crowding_z Nullable(Float64) COMMENT 'embedding_cosine_squared: above human where texts are about fewer things, however many there are of them',
   log_ppl_z Nullable(Float64) COMMENT 'log_ppl_mean: above human where texts are put together anew, below where decoding is cold or cut off',
   log_ppl_sd_z Nullable(Float64) COMMENT 'log_ppl_sd: below human where all texts are about as probable'
 ) AS
@@ -86,18 +86,18 @@ WITH
   if(lost,
     concat(rare_name, ' ', toString(round(rare, 1)), if(decoded,
       concat(' and ', common_name, ' ', toString(round(common, 1)), ' sd from human, both lost'),
-      concat(' sd from human while ', common_name, ' holds at ', toString(round(common, 1))))),
+      if(isNull(common), ' sd from human', concat(' sd from human while ', common_name, ' holds at ', toString(round(common, 1)))))),
     concat('texts are evenly probable, sd of log-perplexity ', toString(round(log_ppl_sd_z, 1)), ' sd from human, and ',
       if(decoded, 'more', 'less'), ' probable than people''s, ', toString(round(log_ppl_z, 1)), ', while ', rare_name, ' thins at ', toString(round(rare, 1)))) AS dying_words,
   if(lost, -rare, -log_ppl_sd_z) AS dying_strength,
-  greatest(ifNull(-cluster_entropy_z, 0), ifNull(-vendi_z, 0)) AS narrowing,
+  greatest(ifNull(-cluster_entropy_z, 0), ifNull(crowding_z, 0)) AS narrowing,
   [
-    (ifNull(dying_strength, 0), 'recursion_drift', (lost AND isNotNull(common) OR thinning) AND NOT decoded, dying_words),
+    (ifNull(dying_strength, 0), 'recursion_drift', (lost OR thinning) AND NOT decoded, dying_words),
     (ifNull(dying_strength, 0), 'decoder_bias', (lost OR thinning) AND decoded, dying_words),
     (narrowing, 'mode_narrowing', narrowing >= 3,
-      if(ifNull(-cluster_entropy_z, 0) >= ifNull(-vendi_z, 0),
+      if(ifNull(-cluster_entropy_z, 0) >= ifNull(crowding_z, 0),
         concat('texts are about less: cluster entropy ', toString(round(cluster_entropy_z, 1)), ' sd from human'),
-        concat('texts are about fewer things: Vendi score of embeddings ', toString(round(vendi_z, 1)), ' sd from human'))),
+        concat('texts are about fewer things: mean squared cosine ', toString(round(crowding_z, 1)), ' sd from human'))),
     -- Phrases come back in drift as well, and when decoding is cold: there new words come slower, which patterns that are filled in leave as it is.
     (ifNull(self_repetition_z, 0), 'template_filling', ifNull(self_repetition_z >= 3, false) AND (ifNull(heaps_beta_z > -1, true) OR ifNull(cluster_entropy_z <= -3, false)) AND NOT ifNull(mean_cosine_z >= self_repetition_z, false),
       concat('phrases come back in other texts: self-repetition ', toString(round(self_repetition_z, 1)), ' sd from human'))
@@ -109,7 +109,7 @@ SELECT
   arrayMap(one -> one.2, found) AS signs,
   arrayStringConcat(arrayMap(one -> ifNull(one.4, ''), found), '; ') AS evidence,
   tail_types_z, tail_mass_z, missing_mass_z, heaps_beta_z, types_z, entropy_z, self_repetition_z, mean_cosine_z, mtld_z, length_z, cluster_entropy_z,
-  vendi_z, log_ppl_z, log_ppl_sd_z
+  crowding_z, log_ppl_z, log_ppl_sd_z
 FROM (
   SELECT
     toString(dataset) AS dataset, toString(run) AS run, toString(stage) AS stage, generation, toString(source) AS source,
@@ -119,7 +119,7 @@ FROM (
     avgOrNullIf(z, metric = 'types') AS types_z, avgOrNullIf(z, metric = 'entropy_1_chao_shen') AS entropy_z,
     avgOrNullIf(z, metric = 'self_repetition_4') AS self_repetition_z, avgOrNullIf(z, metric = 'embedding_cosine') AS mean_cosine_z,
     avgOrNullIf(z, metric = 'mtld') AS mtld_z, avgOrNullIf(z, metric = 'length_mean') AS length_z,
-    avgOrNullIf(z, metric = 'cluster_entropy') AS cluster_entropy_z, avgOrNullIf(z, metric = 'embedding_vendi_q2') AS vendi_z,
+    avgOrNullIf(z, metric = 'cluster_entropy') AS cluster_entropy_z, avgOrNullIf(z, metric = 'embedding_cosine_squared') AS crowding_z,
     avgOrNullIf(z, metric = 'log_ppl_mean') AS log_ppl_z, avgOrNullIf(z, metric = 'log_ppl_sd') AS log_ppl_sd_z
   FROM stats FINAL
   WHERE NOT partial AND stage != 'human' AND cell_group = '*'
@@ -150,7 +150,8 @@ CREATE OR REPLACE VIEW generation_trends (
   slope Nullable(Float64) COMMENT 'Change of the mean per generation, by least squares over the generations; null for one',
   slope_z Nullable(Float64) COMMENT 'The same of z',
   intercept Nullable(Float64) COMMENT 'Value of the line at generation 0',
-  tokenizer String COMMENT 'Name and version of the tokenizer'
+  tokenizer String COMMENT 'Name and version of the tokenizer',
+  model String COMMENT 'Name and version of the model the metric rests on, and of which share of the documents; or empty'
 ) AS
 SELECT
   dataset, stage, source, metric, depth AS generation, windows, mean, sd, z,
@@ -160,11 +161,11 @@ SELECT
   (count(z) OVER trend * sum(depth * z) OVER trend - sumIf(depth, isNotNull(z)) OVER trend * sum(z) OVER trend)
     / nullIf(count(z) OVER trend * sumIf(depth * depth, isNotNull(z)) OVER trend - pow(sumIf(depth, isNotNull(z)) OVER trend, 2), 0) AS slope_z,
   avg(mean) OVER trend - slope * avg(depth) OVER trend AS intercept,
-  tokenizer
+  tokenizer, model
 FROM (
   SELECT
     toString(dataset) AS dataset, toString(stage) AS stage, toString(source) AS source, toString(metric) AS metric,
-    toString(tokenizer) AS tokenizer, assumeNotNull(generation) AS depth,
+    toString(tokenizer) AS tokenizer, toString(model) AS model, assumeNotNull(generation) AS depth,
     count() AS windows, avg(assumeNotNull(value)) AS mean, if(windows < 2, NULL, stddevSampStable(assumeNotNull(value))) AS sd,
     avgOrNull(stats.z) AS z
   FROM stats FINAL
@@ -176,9 +177,9 @@ FROM (
       WHERE metric_index = 0 AND NOT partial AND stage != 'human' AND cell_group = '*'
       GROUP BY slot, scope, window
     )
-  GROUP BY dataset, stage, source, metric, tokenizer, depth
+  GROUP BY dataset, stage, source, metric, tokenizer, model, depth
 )
-WINDOW trend AS (PARTITION BY dataset, stage, source, metric, tokenizer)
+WINDOW trend AS (PARTITION BY dataset, stage, source, metric, tokenizer, model)
 COMMENT 'Each metric over the generations, and the line through them';
 
 CREATE OR REPLACE VIEW coverage_gaps (

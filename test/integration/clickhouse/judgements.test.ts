@@ -128,7 +128,7 @@ before(async () => {
       tail_types_kept: -1,
       tail_mass: 0.5,
       embedding_cosine: 40,
-      embedding_vendi_q2: -2.9,
+      embedding_cosine_squared: 2.9,
       log_ppl_sd: -2.9,
       self_repetition_4: 2.9,
       cluster_entropy: -2.9
@@ -159,7 +159,7 @@ before(async () => {
       tail_types_kept: -1,
       tail_mass: 0,
       embedding_cosine: 8,
-      embedding_vendi_q2: -5,
+      embedding_cosine_squared: 5,
       self_repetition_4: 4
     }),
     judged('subject', { tail_types_kept: -1, tail_mass: 0, cluster_entropy: -9, self_repetition_4: 4 }),
@@ -195,6 +195,8 @@ before(async () => {
     }),
     // A tail that holds does not excuse words that come no more.
     judged('closed', { tail_types_kept: -2.5, tail_mass: 0, missing_mass: -12, heaps_beta: -9 }),
+    // Nothing is known of the mass, which is not that it holds.
+    judged('massless', { tail_types_kept: -30, missing_mass: -20 }),
     // Good for long, and then not.
     ...Array.from({ length: 100 }, () => judged('late', { tail_types_kept: 0, tail_mass: 0 })),
     ...Array.from({ length: 10 }, () => judged('late', { tail_types_kept: -20, tail_mass: 0 })),
@@ -450,6 +452,7 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     nucleus: 'decoder_bias',
     even: 'none',
     closed: 'recursion_drift',
+    massless: 'recursion_drift',
     late: 'recursion_drift',
     again: 'none',
     unknown: 'NO_DATA'
@@ -467,7 +470,7 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
     told.get('subject')!.evidence,
     /^texts are about less: cluster entropy -9 sd from human; phrases/
   )
-  assert.match(told.get('narrow')!.evidence, /^texts are about fewer things: Vendi score of embeddings -5 sd/)
+  assert.match(told.get('narrow')!.evidence, /^texts are about fewer things: mean squared cosine 5 sd/)
   assert.match(told.get('spectrum')!.evidence, /^f1\/N -6 sd/)
   assert.match(
     told.get('nucleus')!.evidence,
@@ -475,6 +478,7 @@ test('diagnosis tells recursion, decoding, narrowing and templates apart', async
   )
   assert.match(told.get('once')!.evidence, /less probable than people's, 2\.2/)
   assert.match(told.get('closed')!.evidence, /^f1\/N -12 sd from human while tail mass holds at 0/)
+  assert.match(told.get('massless')!.evidence, /^tail types kept -30 sd from human$/)
   assert.deepEqual([told.get('late')!.windows, told.get('late')!.tail_types_z], [10, -20])
   assert.deepEqual([told.get('again')!.windows, told.get('again')!.tail_types_z], [1, 0.2])
   assert.equal(told.get('faithful')!.evidence, '')

@@ -78,6 +78,8 @@ describe('golden values', () => {
   test('mean and sample standard deviation of 2 4 4 4 5 5 7 9: 5 and sqrt(32/7)', () => {
     close(mean([2, 4, 4, 4, 5, 5, 7, 9]), 5)
     close(standardDeviation([2, 4, 4, 4, 5, 5, 7, 9]), Math.sqrt(32 / 7))
+    // The mean of five times 10/11 is not 10/11 in floating point.
+    assert.deepEqual(standardDeviation(Array.from({ length: 5 }, () => 10 / 11)), { value: 0 })
   })
 
   test('distinct: pooled 3 of 4, and the mean of .5 and 1', () => {

@@ -16,8 +16,10 @@ import {
   covariance,
   createVectorSums,
   mergeVectorSums,
+  packSums,
   squaredProducts,
-  squaredSum
+  squaredSum,
+  unpackSums
 } from '../../../metrics/vector-sums.ts'
 import { vendiQ2 } from '../../../metrics/vendi-q2.ts'
 import { vendi } from '../../../metrics/vendi.ts'
@@ -310,4 +312,33 @@ test('what is undefined says why', () => {
   reason(sourceSimilarity(createVectorSums(1), sumsOf([Float64Array.of(1)])))
   assert.equal(ngramKernel([[], []]).items, 0)
   within(meanCosine(9, 3), 1, 1)
+})
+
+test('sums are written in whole units of a millionth, and add up', () => {
+  const numbers = random(7)
+  const sums = [0, 1].map(() => {
+    const part = createVectorSums(5)
+    for (let at = 0; at < 20; at++)
+      addVector(
+        part,
+        Float64Array.from({ length: 5 }, () => numbers.float() - 0.5)
+      )
+    return part
+  })
+  const [first, second] = sums.map(packSums)
+  assert.ok([...first!.sum, ...first!.products].every(Number.isInteger))
+  assert.equal(first!.products.length, 15)
+  const added = {
+    count: first!.count + second!.count,
+    sum: first!.sum.map((one, at) => one + second!.sum[at]!),
+    products: first!.products.map((one, at) => one + second!.products[at]!)
+  }
+  const whole = createVectorSums(5)
+  for (const part of sums) mergeVectorSums(whole, part)
+  const unpacked = unpackSums(added)
+  assert.equal(unpacked.count, 40)
+  for (const name of ['sum', 'products'] as const)
+    for (const [at, value] of whole[name].entries())
+      assert.ok(Math.abs(unpacked[name][at]! - value) <= 2 ** -20, `${name} ${at}`)
+  assert.throws(() => unpackSums({ ...added, products: [1] }), RangeError)
 })

@@ -842,6 +842,33 @@ describe('what windows are measured by', () => {
   }
   const byName = ({ metrics }: DiversityStat) => new Map(metrics.map(one => [one.name, one]))
 
+  test('beside people who wrote as many documents, what moves with their number; the rest beside any', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    await feed(harness, 40)
+    // Of the same words, but each document as long as five.
+    await harness.process(
+      'generations',
+      make.generation('long', Array.from({ length: 5 }, (_, index) => text(index)).join(' '))
+    )
+    const [long] = models(harness)
+    const { stat } = await measured({})
+    for (const name of ['embedding_frechet', 'embedding_vendi_q2', 'cluster_entropy'] as const) {
+      assert.notEqual(metric(stat, name).z, null, name)
+      assert.deepEqual([metric(long, name).z, metric(long, name).human_sd! > 0], [null, true], name)
+    }
+    assert.equal(metric(long, 'types').z, metric(stat, 'types').z)
+  })
+
+  test('texts without a word, which would never close a window, are in none', async () => {
+    const harness = createHarness(measure, { tables: tables() })
+    for (let index = 0; index < 5; index++) {
+      await harness.process('generations', make.generation(`p${index}`, '... — !?'))
+      await harness.process('generations', raw(index))
+    }
+    const [stat] = models(harness)
+    assert.deepEqual([stat!.documents, stat!.from, stat!.to], [5, 1, 10])
+  })
+
   test('at a glance: the same numbers beside the same band, fewer of them', async () => {
     const { stat: all } = await measured({}, {}, 20)
     const { stat: glance, harness } = await measured({ metrics: 'glance' }, {}, 20)
