@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { DeadLetter } from '../../../infra/cli/deadletters.ts'
 import type { Rebuilt } from '../../../infra/clickhouse/rebuild.ts'
-import { deadLetters, generations, type Topic, training } from '../../../schemas/topics.ts'
+import { deadLetters, generations, runs, type Topic, training } from '../../../schemas/topics.ts'
 import { type Command, startEverseed } from '../../helpers/cli.ts'
 import { readRaw, write } from '../../helpers/deployment.ts'
 import { until } from '../../helpers/until.ts'
@@ -160,6 +160,28 @@ test('after a rebuild the store goes on where it was', async () => {
   await stopStore()
 })
 
+test('texts of a run whose recipe keeps them out are not stored, however late the store hears of it', async () => {
+  startStore()
+  await until('the store to run', async () => (await place.deployment.admin.members('store')) === 1)
+  const closed = make.run('closed', { store_text: false })
+  await write(place.deployment, runs, [{ key: 'closed', value: closed, partition: 0 }])
+  const answers = ['closed', 'open'].map(run => ({
+    key: run,
+    value: make.generation(run, `an answer of ${run}`, { run })
+  }))
+  await write(place.deployment, runs, [{ key: 'open', value: make.run('open'), partition: 0 }])
+  await write(place.deployment, generations, answers)
+  await stored(generations, 23)
+  const rows = await warehouse.rows(
+    `SELECT id, reply, length(words) AS words FROM generations FINAL WHERE id IN ('closed', 'open') ORDER BY id`
+  )
+  assert.deepEqual(rows, [
+    { id: 'closed', reply: '', words: 4 },
+    { id: 'open', reply: 'an answer of open', words: 4 }
+  ])
+  await stopStore()
+})
+
 test('doctor logs in as both users of ClickHouse, and says which setting is wrong', async () => {
   const doctor = async (more: Record<string, string>) => {
     const { stdout } = await place.everseed(['doctor', '--json'], { env: { ...env, ...more } })
@@ -194,7 +216,7 @@ async function finding(check: string, of: Record<string, string> = env) {
 }
 
 test('doctor says whether the rollups agree with the rows, and which lane does not', async () => {
-  const right = { check: 'rollups', ok: true, detail: 'they agree with 23 rows in 2 partitions' }
+  const right = { check: 'rollups', ok: true, detail: 'they agree with 25 rows in 2 partitions' }
   assert.deepEqual(await finding('rollups'), right)
   await warehouse.command(`DELETE FROM counts WHERE _topic = 'training'`)
   const { ok, detail } = await finding('rollups')
