@@ -18,6 +18,7 @@ export const views = [
   'diversity',
   'generation_trends',
   'diagnosis',
+  'collapse_days',
   'coverage_gaps',
   'cluster_gaps'
 ] as const
