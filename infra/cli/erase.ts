@@ -151,7 +151,7 @@ export async function erase(dataset: string, given: readonly string[], options: 
     await withDeployment(async deployment => {
       const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options, signal)
       if (options.yes !== true) return await work()
-      await takingTurns(deployment, eraseGroup, 'erases texts', work, signal)
+      await takingTurns(deployment, eraseGroup, 'erases texts, folds or rebuilds', work, signal)
     })
   } catch (error) {
     if (signal?.aborted !== true || error !== signal.reason) throw error
