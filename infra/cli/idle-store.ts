@@ -1,6 +1,7 @@
 /** What may be done to ClickHouse only while no store writes. */
 import { EverseedError } from '../../schemas/errors.ts'
 import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
+import { migrate } from '../clickhouse/migrate.ts'
 import { ownerOf, refuseOthers } from '../clickhouse/owner.ts'
 import type { ClusterAdmin } from '../kafka/admin.ts'
 import { eraseGroup } from '../kafka/settings.ts'
@@ -45,7 +46,10 @@ export async function withIdleStore<Result>(
     const warehouse = createWarehouse({ url, user, password, database, log: commandLog() })
     try {
       // The store of another deployment is in another group, and may run.
-      refuseOthers(database, await ownerOf(warehouse), { clusterId: await admin.clusterId(), prefix })
+      const owner = await ownerOf(warehouse)
+      refuseOthers(database, owner, { clusterId: await admin.clusterId(), prefix })
+      // The store of this version may never have opened it.
+      if (owner) await migrate(warehouse, commandLog())
       // Erasing empties rows and rollups, whether a store runs or not.
       const result = await takingTurns(deployment, eraseGroup, 'erases texts, folds or rebuilds', () =>
         work(warehouse)

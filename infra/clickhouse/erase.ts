@@ -74,7 +74,11 @@ async function placesOf(warehouse: Warehouse, table: string, wanted: Wanted): Pr
       : wanted.needles.map((_, form) => holds(column, nothing === map ? 'Map(String, String)' : '', form))
   )
   const mine = own[table] === undefined ? [] : [`(dataset = {dataset:String} AND ${own[table]})`]
-  const where = [...mine, ...words]
+  // What was found in the logs, and what an erasure that was killed has left.
+  const known = measured.includes(table)
+    ? ['(_topic, slot, _offset) IN (SELECT _topic, slot, _offset FROM emptied)']
+    : []
+  const where = [...mine, ...words, ...known]
   if (where.length === 0) return []
   const sql = `SELECT DISTINCT _topic AS topic, slot, _offset AS offset FROM ${table} WHERE ${where.join(' OR ')}`
   return await quietly(warehouse, table, sql, wanted)

@@ -3,6 +3,7 @@ import type { Warehouse } from './client.ts'
 import {
   type Checksum,
   endOfLane,
+  inLane,
   inRange,
   keysOf,
   lanesEnds,
@@ -142,17 +143,16 @@ export async function chunkPieces(warehouse: Warehouse, view: Rollup, within?: R
   return found
 }
 
-/** What a table holds of records whose raw rows were dropped, to be put into one that is made anew. */
+/** What a table holds of a partition's records whose raw rows were dropped, to be put into one that is made anew. */
 function keptRows({ target, kind }: Rollup): string {
-  const end = `WITH ${lanesEnds} SELECT`
-  if (kind === 'sum') return `${end} * FROM ${target} FINAL WHERE last < ${endOfLane}`
-  if (kind === 'rows') return `${end} * FROM ${target} FINAL WHERE _offset < ${endOfLane}`
+  if (kind === 'sum') return `SELECT * FROM ${target} FINAL WHERE ${inLane} AND last < {to:UInt64}`
+  if (kind === 'rows') return `SELECT * FROM ${target} FINAL WHERE ${inLane} AND _offset < {to:UInt64}`
   const keys = keysOf(target)
   const grams = target === 'diversity_states' ? [1, 2, 3, 4] : []
   // A group may have records on both sides: different n-grams of all of them are no more than those of both.
-  return `${end} ${keys}, _topic, slot, bitmapSubsetInRange(groupBitmapMergeState(offsets), 0, any(${endOfLane})) AS kept
+  return `SELECT ${keys}, _topic, slot, bitmapSubsetInRange(groupBitmapMergeState(offsets), 0, {to:UInt64}) AS kept
     ${grams.map(n => `, uniqCombined64MergeState(12)(grams_${n})`).join('')}
-    FROM ${target} WHERE ${endOfLane} > 0 GROUP BY ${keys}, _topic, slot HAVING bitmapCardinality(kept) > 0`
+    FROM ${target} WHERE ${inLane} GROUP BY ${keys}, _topic, slot HAVING bitmapCardinality(kept) > 0`
 }
 
 /** Its columns, in the order of {@link keptRows}. */
@@ -192,8 +192,9 @@ export async function rebuild(warehouse: Warehouse): Promise<Rebuilt[]> {
     await warehouse.command(`DROP TABLE IF EXISTS ${into} SYNC`)
     await warehouse.command(`CREATE TABLE ${into} AS ${target}`)
     const kept = await keptOf(warehouse, views)
-    if (kept.length > 0)
+    for (const { topic, slot, to } of kept)
       await warehouse.command(`INSERT INTO ${into} ${keptColumns(views[0]!)} ${keptRows(views[0]!)}`, {
+        params: { topic, slot, to },
         settings: unrepeated()
       })
     let counted = 0

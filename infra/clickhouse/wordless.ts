@@ -40,6 +40,21 @@ export async function remember(warehouse: Warehouse, table: string, places: read
     )
 }
 
+/**
+ * Remembers records of the logs in which the words of texts were found: rows without words, by recipe or for their age, are found
+ * by nothing else.
+ */
+export async function rememberPlaces(warehouse: Warehouse, places: readonly Place[]): Promise<void> {
+  const own = places.filter(({ topic }) => measured.some(table => rollupsOf(table, topic).length > 0))
+  for (const table of measured) await remember(warehouse, table, own)
+  for (const [{ topic, slot }, offsets] of lanesOf(own))
+    await warehouse.command(
+      `INSERT INTO emptied SELECT {topic:String}, {slot:UInt16}, arrayJoin({offsets:Array(UInt64)}) AS at
+       WHERE at < (SELECT max(dropped.to) FROM dropped WHERE ${inLane})`,
+      { params: { topic, slot, offsets }, settings: unrepeated() }
+    )
+}
+
 /** Remembers those whose raw rows were dropped for their age, as far as threads lead to them: themselves, and what quotes them. */
 export async function rememberDropped(
   warehouse: Warehouse,

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { DeadLetter } from '../../../infra/cli/deadletters.ts'
+import type { Dropped } from '../../../infra/clickhouse/drop.ts'
+import type { Folded } from '../../../infra/clickhouse/fold.ts'
 import type { Rebuilt } from '../../../infra/clickhouse/rebuild.ts'
 import { deadLetters, generations, runs, type Topic, training } from '../../../schemas/topics.ts'
 import { type Command, startEverseed } from '../../helpers/cli.ts'
@@ -268,4 +270,37 @@ test('what a dead letter settled is open again once it is given back', async () 
   assert.deepEqual(JSON.parse(stdout), { replayed: 1, already: 0 })
   await until('none to be dead', async () => (await dead()) === 0)
   await stopStore()
+})
+
+test('fold --drop is refused while a store runs; then old rows are gone, and what was counted stays', async () => {
+  const fold = () => place.everseed(['fold', '--drop', '30', '--json'], { env })
+  startStore()
+  await until('the store to run', async () => (await place.deployment.admin.members('store')) === 1)
+  assert.match((await fold()).stderr, /\[STORE_RUNNING\]/)
+  await stopStore()
+  const spend = 'SELECT source, calls, cost_usd FROM spend'
+  const spent = await warehouse.rows(spend)
+  // As if they had come a year ago.
+  await warehouse.command(
+    `INSERT INTO generations SELECT * REPLACE (recorded_at - INTERVAL 1 YEAR AS recorded_at) FROM generations FINAL WHERE _offset < 22`
+  )
+  const { code, stdout, stderr } = await fold()
+  assert.equal(code, 0, stderr)
+  const { dropped, folded } = JSON.parse(stdout) as { dropped: Dropped[]; folded: Folded[] }
+  const [gone] = await warehouse.rows<{ first: number }>('SELECT min(_offset) AS first FROM generations')
+  assert.ok(gone!.first > 0)
+  assert.deepEqual(dropped[0], { table: 'generations', what: 'left', rows: gone!.first })
+  assert.deepEqual(
+    folded.map(({ rollup }) => rollup),
+    ['usage', 'diversity_sums']
+  )
+  assert.deepEqual(await warehouse.rows(spend), spent)
+  const told = await place.everseed(['rebuild'], { env })
+  assert.match(
+    told.stderr,
+    new RegExp(
+      `usage: generations/0 keeps ${gone!.first} rows below offset ${gone!.first}, whose raw rows were dropped`
+    )
+  )
+  assert.deepEqual(await warehouse.rows(spend), spent)
 })

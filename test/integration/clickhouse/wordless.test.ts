@@ -8,6 +8,7 @@ import { fold } from '../../../infra/clickhouse/fold.ts'
 import { migrate } from '../../../infra/clickhouse/migrate.ts'
 import { rebuild } from '../../../infra/clickhouse/rebuild.ts'
 import { wantedOf } from '../../../infra/erase/wanted.ts'
+import { rememberPlaces } from '../../../infra/clickhouse/wordless.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { store } from '../../../processors/store.ts'
 import { chunkOf } from '../../helpers/chunks.ts'
@@ -143,6 +144,29 @@ test('nor where many chunks were made one, which stay one', async () => {
   const chunks = await warehouse.rows('SELECT DISTINCT chunk_id FROM diversity_sums FINAL ORDER BY chunk_id')
   assert.deepEqual(chunks, [{ chunk_id: 'fold-0-4' }])
   await assertGone(warehouse)
+})
+
+test('answers that say the text and are stored without words are told by the logs', async () => {
+  const warehouse = engine.warehouse()
+  await stored(warehouse)
+  const writer = writerOf(warehouse)
+  const saying = 'samples.verified'
+  const samples = [make.sample('g5', 'Of something else again.'), make.sample('g6', `He said: ${secret}`)]
+  await writer.write(chunkOf(saying, 0, 0, samples, {}, true))
+  const places = [0, 1].map(offset => ({ topic: offset === 0 ? 'prompts' : saying, slot: 0, offset }))
+  await rememberPlaces(warehouse, places)
+  await eraseRows(warehouse, wanted)
+  const left = await warehouse.rows(
+    `SELECT id, notEmpty(words) AS kept FROM samples FINAL WHERE _topic = '${saying}' ORDER BY id`
+  )
+  assert.deepEqual(left, [
+    { id: 'g5', kept: 1 },
+    { id: 'g6', kept: 0 }
+  ])
+  const still = [...(await hashes(warehouse))].filter(hash => !expected.hashes.has(hash))
+  assert.ok(still.length > 0 && still.length < 20, 'those of g5 alone')
+  assert.deepEqual(await warehouse.rows('SELECT * FROM emptied'), [])
+  assert.ok((await rebuild(warehouse)).every(({ differences }) => differences.length === 0))
 })
 
 test('an erasure that is killed when words are gone from the rows, or from the rollups, is finished by the next', async () => {
