@@ -1,6 +1,7 @@
 /** Fills the rollups again from the raw rows, and says where they had been wrong. */
 import type { Warehouse } from './client.ts'
 import {
+  anewOf,
   type Checksum,
   endOfLane,
   inLane,
@@ -188,7 +189,7 @@ export async function rebuild(warehouse: Warehouse): Promise<Rebuilt[]> {
   const done: Rebuilt[] = []
   for (const [target, views] of Map.groupBy(rollups, rollup => rollup.target)) {
     const before = await contentOf(warehouse, views[0]!)
-    const into = `${target}_rebuilt`
+    const into = anewOf(target)
     await warehouse.command(`DROP TABLE IF EXISTS ${into} SYNC`)
     await warehouse.command(`CREATE TABLE ${into} AS ${target}`)
     const kept = await keptOf(warehouse, views)

@@ -26,6 +26,9 @@ export type Target = keyof typeof targets
 /** Columns a target is grouped by, the topic, the slot and the chunk apart. */
 export const keysOf = (target: Target): string => targets[target].keys
 
+/** The table in which a target is made anew; one that is left is of a rebuild that was killed. */
+export const anewOf = (target: Target): string => `${target}_rebuilt`
+
 /** A number for the columns a target is grouped by: groups are named by it. */
 export const groupHash = (target: Target): string => `cityHash64(${keysOf(target)})`
 

@@ -4,7 +4,16 @@
  */
 import type { Warehouse } from './client.ts'
 import { changed, over, withoutOldParts } from './mutations.ts'
-import { groupHash, inLane, type Range, refill, rollupsOf, type Target, unrepeated } from './rollups.ts'
+import {
+  anewOf,
+  groupHash,
+  inLane,
+  type Range,
+  refill,
+  rollupsOf,
+  type Target,
+  unrepeated
+} from './rollups.ts'
 
 /** Where a record lies. */
 export type Place = { readonly topic: string; readonly slot: number; readonly offset: number }
@@ -168,6 +177,7 @@ export async function eraseRollups(warehouse: Warehouse, signal?: AbortSignal): 
     'SELECT DISTINCT _topic AS topic, slot, _offset AS offset FROM emptied ORDER BY topic, slot, offset'
   )
   if (places.length === 0) return
+  for (const target of targets) await warehouse.command(`DROP TABLE IF EXISTS ${anewOf(target)} SYNC`)
   const touched: Touched[] = []
   for (const [lane, offsets] of lanesOf(places)) touched.push(await touchedBy(warehouse, lane, offsets))
   try {
