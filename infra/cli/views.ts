@@ -18,7 +18,7 @@ export const views = [
   'diversity',
   'generation_trends',
   'diagnosis',
-  'collapse_days',
   'coverage_gaps',
-  'cluster_gaps'
+  'cluster_gaps',
+  'collapse_days'
 ] as const
