@@ -195,12 +195,16 @@ async function makeStore(
     deployment.config.sessionTimeoutMs,
     log
   )
+  const { kafka, config: kafkaConfig, admin, codec } = deployment
+  const tables = await openTables(kafka, kafkaConfig, { admin, codec, log, now: microseconds }, () => {})
+  tables.failed.catch((error: unknown) => fatal(error as Error))
   const cluster = clusterOf(deployment, store, log)
   const host = createSinkHost({
     kafka: cluster,
-    codec: deployment.codec,
+    codec,
     sink: store,
     newWriter,
+    recipes: tables,
     buried: readByStoreOnly,
     log,
     metrics,
@@ -212,6 +216,7 @@ async function makeStore(
     health: () => host.health(),
     async drain() {
       await host.drain()
+      await tables.stop()
       await cluster.close()
       await close()
     }

@@ -189,6 +189,12 @@ const fields = z.strictObject({
     .boolean()
     .optional()
     .describe('Metrics of how sentences are built too, of the first 2,000 words of a window; English'),
+  store_text: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether ClickHouse gets the words of prompts and answers, default true; hashes, counts and metrics are the same without'
+    ),
   park_after: z
     .int()
     .min(0)

@@ -28,6 +28,8 @@ export type SinkRecord = {
   /** The decoded value; bytes where the topic carries no schema; null for a deletion. */
   readonly value: unknown
   readonly headers: Readonly<Record<string, Buffer>>
+  /** The recipe of its run keeps texts out of the sink: everything of its row but the words of people and models. */
+  readonly withoutText?: boolean
 }
 
 /** Rows made of a record or of a chunk of records, by table name. */

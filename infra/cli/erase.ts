@@ -4,6 +4,8 @@ import { textKey } from '../../schemas/identity.ts'
 import { control, datasets, retractions } from '../../schemas/topics.ts'
 import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
 import type { Ask } from '../clickhouse/lineage.ts'
+import { migrate } from '../clickhouse/migrate.ts'
+import { ownerOf } from '../clickhouse/owner.ts'
 import { findDataset } from '../datasets.ts'
 import type { Deployment } from '../deployment.ts'
 import { eraseGroup } from '../kafka/settings.ts'
@@ -151,7 +153,12 @@ export async function erase(dataset: string, given: readonly string[], options: 
     await withDeployment(async deployment => {
       const work = (): Promise<void> => run(deployment, warehouse, folder, dataset, ids, options, signal)
       if (options.yes !== true) return await work()
-      await takingTurns(deployment, eraseGroup, 'erases texts', work, signal)
+      const writing = async (): Promise<void> => {
+        // The store of this version may never have opened it.
+        if (warehouse && (await ownerOf(warehouse))) await migrate(warehouse, commandLog())
+        await work()
+      }
+      await takingTurns(deployment, eraseGroup, 'erases texts, folds or rebuilds', writing, signal)
     })
   } catch (error) {
     if (signal?.aborted !== true || error !== signal.reason) throw error

@@ -1,10 +1,13 @@
 /** What may be done to ClickHouse only while no store writes. */
 import { EverseedError } from '../../schemas/errors.ts'
 import { createWarehouse, type Warehouse } from '../clickhouse/client.ts'
+import { migrate } from '../clickhouse/migrate.ts'
 import { ownerOf, refuseOthers } from '../clickhouse/owner.ts'
 import type { ClusterAdmin } from '../kafka/admin.ts'
+import { eraseGroup } from '../kafka/settings.ts'
 import { storeName } from '../processors.ts'
 import { commandLog, withDeployment } from './context.ts'
+import { takingTurns } from './turns.ts'
 
 /** A store that is killed stays a member for its session timeout, which is longer than an insert may take. */
 async function refuseWhileStoring(admin: ClusterAdmin, advice: string): Promise<void> {
@@ -25,7 +28,11 @@ export async function withIdleStore<Result>(
   command: string,
   work: (warehouse: Warehouse) => Promise<Result>
 ): Promise<Result> {
-  return withDeployment(async ({ admin, config: { prefix } }, { clickhouse }) => {
+  return withDeployment(async (deployment, { clickhouse }) => {
+    const {
+      admin,
+      config: { prefix }
+    } = deployment
     if (!clickhouse)
       throw new EverseedError(
         'CONFIG_INVALID',
@@ -39,8 +46,14 @@ export async function withIdleStore<Result>(
     const warehouse = createWarehouse({ url, user, password, database, log: commandLog() })
     try {
       // The store of another deployment is in another group, and may run.
-      refuseOthers(database, await ownerOf(warehouse), { clusterId: await admin.clusterId(), prefix })
-      const result = await work(warehouse)
+      const owner = await ownerOf(warehouse)
+      refuseOthers(database, owner, { clusterId: await admin.clusterId(), prefix })
+      // The store of this version may never have opened it.
+      if (owner) await migrate(warehouse, commandLog())
+      // Erasing empties rows and rollups, whether a store runs or not.
+      const result = await takingTurns(deployment, eraseGroup, 'erases texts, folds or rebuilds', () =>
+        work(warehouse)
+      )
       await refuseWhileStoring(
         admin,
         'it started while the rollups were filled; stop it and run everseed rebuild'

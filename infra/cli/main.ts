@@ -195,9 +195,16 @@ program
     'sum up the chunks of old records in ClickHouse: fewer rows, the same answers; the store must not run'
   )
   .option('--days <days>', 'records of so many last days stay as they are', '7')
+  .option(
+    '--drop <days>',
+    'also drop raw rows, texts and single windows older than so many days; what they were counted in stays'
+  )
   .addOption(json())
-  .addHelpText('after', '\neverseed rebuild undoes it. Raw rows are never touched.')
-  .action(async (options: { days: string; json?: boolean }) => {
+  .addHelpText(
+    'after',
+    '\neverseed rebuild undoes it. Raw rows are touched by --drop alone, which nothing undoes but a new database.'
+  )
+  .action(async (options: { days: string; drop?: string; json?: boolean }) => {
     const { fold } = await import('./fold.ts')
     await fold(options)
   })

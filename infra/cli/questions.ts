@@ -67,6 +67,11 @@ FROM coverage_gaps ORDER BY ratio, human DESC, topic LIMIT 5`
     sql: `SELECT source, cluster, human, round(human_share, 3) AS human_share, written, round(written_share, 3) AS share, round(ratio, 2) AS ratio, thin
 FROM cluster_gaps WHERE stage = 'accepted' ORDER BY ratio, source, cluster LIMIT 5`
   },
+  collapse_days: {
+    about: 'How did a metric move from day to day, older days included whose windows were dropped?',
+    sql: `SELECT day, source, windows, round(mean, 3) AS mean, round(sd, 3) AS sd, round(mean_z, 1) AS z, round(lowest, 3) AS lowest, round(highest, 3) AS highest
+FROM collapse_days WHERE stage = 'accepted' AND cell_group = '*' AND metric = 'missing_mass' ORDER BY day, source LIMIT 5`
+  },
   generation_trends: {
     about: 'Where is each metric heading from one generation to the next?',
     sql: `SELECT metric, generation, windows, round(mean, 3) AS mean, round(z, 1) AS z, round(slope, 4) AS slope, round(slope_z, 2) AS slope_z

@@ -20,6 +20,9 @@ export async function rebuild(options: { json?: boolean }): Promise<void> {
       done.map(({ rollup, rows, differences }) => [rollup, rows, differences.length])
     )
   )
-  for (const { rollup, differences } of done)
+  for (const { rollup, differences, kept } of done) {
     for (const difference of differences) note(`${rollup}: ${told(difference)}`)
+    for (const { topic, slot, to, rows } of kept)
+      note(`${rollup}: ${topic}/${slot} keeps ${rows} rows below offset ${to}, whose raw rows were dropped`)
+  }
 }

@@ -20,5 +20,6 @@ export const views = [
   'diagnosis',
   'coverage_gaps',
   'cluster_gaps',
-  'window_sums'
+  'window_sums',
+  'collapse_days'
 ] as const

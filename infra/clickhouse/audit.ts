@@ -1,7 +1,16 @@
 /** Counts what is stored against itself: raw rows, their offsets, and every rollup, per topic and slot. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Warehouse } from './client.ts'
-import { type Checksum, endOfTopic, type Rollup, rollupChecksum, rollups, rollupsOf } from './rollups.ts'
+import {
+  type Checksum,
+  endOfLane,
+  endOfTopic,
+  lanesEnds,
+  type Rollup,
+  rollupChecksum,
+  rollups,
+  rollupsOf
+} from './rollups.ts'
 
 /** One partition as it is stored. */
 export type AuditRow = Checksum & {
@@ -25,27 +34,31 @@ export async function audit(
   tables: readonly string[],
   options: { readonly live?: boolean } = {}
 ): Promise<AuditRow[]> {
-  const lanes = await warehouse.rows<Omit<AuditRow, 'rollups'>>(
-    tables
-      .map(
-        table => `SELECT '${table}' AS table, _topic AS topic, slot, count() AS rows, uniqExact(_offset) AS offsets,
-          toString(sum(_offset)) AS offsetSum, min(_offset) AS firstOffset, max(_offset) AS lastOffset
-          FROM ${table} FINAL GROUP BY topic, slot`
-      )
-      .join(' UNION ALL ') + ' ORDER BY table, topic, slot'
+  // What was dropped for its age is in the rollups alone.
+  const lanes = await warehouse.rows<Omit<AuditRow, 'rollups'> & { dropped: number }>(
+    `WITH ${lanesEnds} SELECT * FROM (` +
+      tables
+        .map(
+          table => `SELECT '${table}' AS table, _topic AS topic, slot, count() AS rows, uniqExact(_offset) AS offsets,
+          toString(sum(_offset)) AS offsetSum, min(_offset) AS firstOffset, max(_offset) AS lastOffset, any(${endOfLane}) AS dropped
+          FROM ${table} FINAL WHERE _offset >= ${endOfLane} GROUP BY topic, slot`
+        )
+        .join(' UNION ALL ') +
+      ') ORDER BY table, topic, slot'
   )
   const check = async (
     rollup: Rollup,
-    { topic, slot, rows, offsetSum, lastOffset }: (typeof lanes)[number]
+    { topic, slot, rows, offsetSum, lastOffset, dropped }: (typeof lanes)[number]
   ) => {
     const to = options.live ? lastOffset + 1 : endOfTopic
-    const found = await rollupChecksum(warehouse, rollup, { topic, partition: slot, from: 0, to })
+    const found = await rollupChecksum(warehouse, rollup, { topic, partition: slot, from: dropped, to })
     return { view: rollup.view, ...found, agrees: found.rows === rows && found.offsetSum === offsetSum }
   }
   const result: AuditRow[] = []
   for (const lane of lanes) {
     const views = rollupsOf(lane.table, lane.topic)
-    result.push({ ...lane, rollups: await Promise.all(views.map(view => check(view, lane))) })
+    const { dropped: _dropped, ...told } = lane
+    result.push({ ...told, rollups: await Promise.all(views.map(view => check(view, lane))) })
   }
   return result
 }

@@ -10,6 +10,7 @@ import type { Chunk, ChunkWriter } from '../runner/chunk.ts'
 import { audit, type AuditRow } from './audit.ts'
 import { mayPass, type Settings, type Warehouse } from './client.ts'
 import {
+  inLane,
   inRange,
   type Range,
   rangeParams,
@@ -75,6 +76,8 @@ export function createChunkWriter(options: {
    * partition may start elsewhere, so it needs another writer.
    */
   const replayed = new Map<string, number>()
+  /** Per partition the offset below which its rows were dropped. */
+  const dropped = new Map<string, number>()
 
   /**
    * Milliseconds the next insert may take. One that was too slow gets twice as long the next time, or it would be too slow for
@@ -188,6 +191,27 @@ export function createChunkWriter(options: {
     }
   }
 
+  /** What of a chunk was not dropped for its age: the rest is in the rollups alone, and does not come back. */
+  const restOf = async (chunk: Chunk): Promise<Chunk | undefined> => {
+    const lane = `${chunk.topic}/${chunk.partition}`
+    let end = dropped.get(lane)
+    if (end === undefined) {
+      const [found] = await warehouse.rows<{ end: number }>(
+        `SELECT max(dropped.to) AS end FROM dropped WHERE ${inLane}`,
+        { params: { topic: chunk.topic, slot: chunk.partition } }
+      )
+      dropped.set(lane, (end = found!.end))
+    }
+    if (chunk.from >= end) return chunk
+    if (chunk.to <= end) return undefined
+    const young = (rows: readonly Row[]): Row[] => rows.filter(row => (row[offsetColumn] as number) >= end)
+    return {
+      ...chunk,
+      from: end,
+      rows: new Map(Array.from(chunk.rows, ([table, rows]) => [table, young(rows)]))
+    }
+  }
+
   /** The offset below which the partition was written before; the first call makes room in the sums. */
   const replayedTo = async (chunk: Chunk): Promise<number> => {
     const lane = `${chunk.topic}/${chunk.partition}`
@@ -210,11 +234,15 @@ export function createChunkWriter(options: {
   }
 
   return {
-    async write(chunk) {
+    async write(whole) {
+      const chunk = await restOf(whole)
+      if (!chunk) return
       if (chunk.from < (await replayedTo(chunk))) return writeCarefully(chunk)
       for (const [table, rows] of chunk.rows) if (rows.length > 0) await insert(chunk, table, rows, 0)
     },
-    async recover(chunk) {
+    async recover(whole) {
+      const chunk = await restOf(whole)
+      if (!chunk) return
       await replayedTo(chunk)
       await writeCarefully(chunk)
     },

@@ -1,8 +1,9 @@
-/** Takes the words of texts out of ClickHouse: out of the rows, and then out of the parts that held them before. */
+/** Takes the words of texts out of ClickHouse: out of the rows, the parts that held them before, and the rollups. */
 import { EverseedError } from '../../schemas/errors.ts'
 import type { Wanted } from '../erase/wanted.ts'
-import { untilNone } from '../patience.ts'
 import { quoted, serverCode, type Settings, type Warehouse } from './client.ts'
+import { over, withoutOldParts } from './mutations.ts'
+import { eraseRollups, measured, type Place, remember, rememberDropped } from './wordless.ts'
 
 /** What a column holds that holds nothing. */
 const [none, list, map] = ["''", "'[]'", 'map()']
@@ -47,11 +48,6 @@ const unlogged: Settings = { log_queries: 0 }
 /** Rows of one statement that changes them. */
 const batch = 1000
 
-/** Milliseconds the server may stand still: it looks for old parts every five minutes where nothing happens in a table. */
-const patienceMs = 660_000
-
-type Place = { readonly topic: string; readonly slot: number; readonly offset: number }
-
 /** Whether words stand in a column. */
 function holds(column: string, type: string, form: number): string {
   const needle = `{n${form}:String}`
@@ -78,7 +74,11 @@ async function placesOf(warehouse: Warehouse, table: string, wanted: Wanted): Pr
       : wanted.needles.map((_, form) => holds(column, nothing === map ? 'Map(String, String)' : '', form))
   )
   const mine = own[table] === undefined ? [] : [`(dataset = {dataset:String} AND ${own[table]})`]
-  const where = [...mine, ...words]
+  // What was found in the logs, and what an erasure that was killed has left.
+  const known = measured.includes(table)
+    ? ['(_topic, slot, _offset) IN (SELECT _topic, slot, _offset FROM emptied)']
+    : []
+  const where = [...mine, ...words, ...known]
   if (where.length === 0) return []
   const sql = `SELECT DISTINCT _topic AS topic, slot, _offset AS offset FROM ${table} WHERE ${where.join(' OR ')}`
   return await quietly(warehouse, table, sql, wanted)
@@ -102,12 +102,6 @@ async function quietly<Row extends object>(
   }
 }
 
-const numberOf = async (warehouse: Warehouse, sql: string, table: string): Promise<number> => {
-  const params = { table, database: warehouse.database }
-  const [found] = await warehouse.rows<{ n: number }>(sql, { params })
-  return found!.n
-}
-
 /** Begins to empty columns of rows. */
 async function empty(
   warehouse: Warehouse,
@@ -127,25 +121,9 @@ async function empty(
   }
 }
 
-/** Resolves when the rows of a table are as they were changed, and what they were is in no file. */
-async function over(warehouse: Warehouse, table: string, signal: AbortSignal | undefined): Promise<void> {
-  const stalled = (what: string) => (): EverseedError =>
-    new EverseedError('TIMEOUT', `ClickHouse does not ${what} of ${table}: look at its log, and erase again`)
-  const untilGone = async (from: string, what: string): Promise<void> => {
-    const sql = `SELECT toUInt32(count()) AS n FROM ${from} AND database = {database:String} AND table = {table:String}`
-    const left = async (): Promise<number> => {
-      signal?.throwIfAborted()
-      return await numberOf(warehouse, sql, table)
-    }
-    await untilNone(left, { patienceMs, stalled: stalled(what) })
-  }
-  await untilGone('system.mutations WHERE NOT is_done', 'change the rows')
-  await untilGone('system.parts WHERE NOT active', 'drop the old parts')
-}
-
 /**
- * Empties the columns with words in rows that are a text, quote it, or hold its words, and waits until no file holds what they
- * were. The statements that change rows name places: the server keeps them.
+ * Empties the columns with words in rows that are a text, quote it, or hold its words, makes the rollups they went into anew,
+ * and waits until no file holds what they were. The statements that change rows name places: the server keeps them.
  * @returns rows that were emptied, by table
  * @param signal stops waiting
  * @throws EverseedError SQL_FAILED, CLICKHOUSE_FAILED, TIMEOUT; why it was stopped
@@ -164,14 +142,17 @@ export async function eraseRows(
           places.set(`${place.topic}/${place.slot}@${place.offset}`, place)
       if (places.size === 0) continue
       rows[table] = places.size
-      await warehouse.command(`ALTER TABLE ${table} MODIFY SETTING old_parts_lifetime = 0`)
+      // Before their words are gone: by these they are found.
+      if (measured.includes(table)) await remember(warehouse, table, [...places.values()])
+      await withoutOldParts(warehouse, table, 'at once')
       await empty(warehouse, table, emptied, [...places.values()])
     }
     for (const table of Object.keys(rows)) await over(warehouse, table, signal)
   } finally {
-    for (const table of Object.keys(rows))
-      await warehouse.command(`ALTER TABLE ${table} RESET SETTING old_parts_lifetime`)
+    for (const table of Object.keys(rows)) await withoutOldParts(warehouse, table, 'as usual')
   }
+  await rememberDropped(warehouse, wanted)
+  await eraseRollups(warehouse, signal)
   return rows
 }
 

@@ -3,40 +3,20 @@
  * fold holds is what its chunks held, so no answer changes; `rebuild` unfolds it.
  */
 import type { Settings, Warehouse } from './client.ts'
-import { foldPrefix, keysOf, rollups, type Target } from './rollups.ts'
+import {
+  endOfLane,
+  foldPrefix,
+  inLane,
+  keysOf,
+  lanesEnds,
+  rollups,
+  sums,
+  type Target,
+  unrepeated
+} from './rollups.ts'
 
-/** The columns of a target that are added up, and when its records came. */
-const sums: Partial<
-  Record<Target, { readonly time: string; readonly columns: Readonly<Record<string, string>> }>
-> = {
-  usage: {
-    time: 'toDateTime(day)',
-    columns: Object.fromEntries(
-      [
-        'calls',
-        'offset_sum',
-        'input_tokens',
-        'output_tokens',
-        'reasoning_tokens',
-        'cost_micros',
-        'latency_ms'
-      ].map(name => [name, `sum(${name})`])
-    )
-  },
-  diversity_sums: {
-    time: 'hour',
-    columns: {
-      ...Object.fromEntries(
-        ['records', 'offset_sum', 'texts', 'tokens', 'token_squares', 'vectors'].map(name => [
-          name,
-          `sum(${name})`
-        ])
-      ),
-      vector_sum: 'sumForEach(vector_sum)',
-      ...Object.fromEntries([1, 2, 3, 4].map(n => [`sampled_${n}`, `groupArrayArray(sampled_${n})`]))
-    }
-  }
-}
+/** When the records of a target came. */
+const times: Partial<Record<Target, string>> = { usage: 'toDateTime(day)', diversity_sums: 'hour' }
 
 /** What became of a table. */
 export type Folded = { readonly rollup: string; readonly before: number; readonly after: number }
@@ -49,18 +29,30 @@ async function rowsOf(warehouse: Warehouse, target: string): Promise<number> {
 /** A fold is there wholly or not at all. */
 const oneBlock: Settings = { min_insert_block_size_rows: 10_000_000, min_insert_block_size_bytes: 0 }
 
-const inLane = '_topic = {topic:String} AND slot = {slot:UInt16}'
-
 /** Removes what was folded: also what a fold that was killed left. */
 async function finish(warehouse: Warehouse, target: Target): Promise<void> {
-  const folds = await warehouse.rows<{ topic: string; slot: number; to: number }>(
-    `SELECT _topic AS topic, slot, max(if(startsWith(chunk_id, '${foldPrefix}'), toUInt64OrZero(substring(chunk_id, ${foldPrefix.length + 1})), 0)) AS to
-     FROM ${target} GROUP BY topic, slot HAVING to > 0`
+  const folds = await warehouse.rows<{
+    topic: string
+    slot: number
+    fold: string
+    start: number
+    to: number
+  }>(
+    `SELECT _topic AS topic, slot, chunk_id AS fold, min(sums.first) AS start,
+       toUInt64(arrayLast(one -> true, splitByChar('-', chunk_id))) AS to
+     FROM ${target} AS sums FINAL WHERE startsWith(chunk_id, '${foldPrefix}')
+     GROUP BY topic, slot, fold ORDER BY topic, slot, to DESC, start`
   )
-  for (const { topic, slot, to } of folds) {
+  let outer: (typeof folds)[number] | undefined
+  for (const params of folds) {
+    const { topic, slot, start, to } = params
+    // A fold in a larger one goes with what it held.
+    if (outer?.topic === topic && outer.slot === slot && start >= outer.start && to <= outer.to) continue
+    outer = params
     await warehouse.command(
-      `DELETE FROM ${target} WHERE ${inLane} AND last < {to:UInt64} AND chunk_id != {fold:String}`,
-      { params: { topic, slot, to, fold: `${foldPrefix}${to}` } }
+      `DELETE FROM ${target}
+       WHERE ${inLane} AND first >= {start:UInt64} AND last < {to:UInt64} AND chunk_id != {fold:String}`,
+      { params }
     )
   }
 }
@@ -81,27 +73,31 @@ export async function finishFolds(warehouse: Warehouse): Promise<void> {
 export async function fold(warehouse: Warehouse, days: number): Promise<Folded[]> {
   const done: Folded[] = []
   for (const target of targets) {
-    const { time, columns } = sums[target]!
+    const [time, columns] = [times[target]!, sums[target]!]
     const before = await rowsOf(warehouse, target)
     await finish(warehouse, target)
-    const lanes = await warehouse.rows<{ topic: string; slot: number; to: number }>(
-      `SELECT topic, slot, if(countIf(young) = 0, max(last) + 1, minIf(first, young)) AS to
+    // What was dropped from the raw rows is folded apart: it cannot be made again.
+    const lanes = await warehouse.rows<{ topic: string; slot: number; start: number; to: number }>(
+      `WITH ${lanesEnds}
+       SELECT topic, slot, min(first) AS start, if(countIf(young) = 0, max(last) + 1, minIf(first, young)) AS to
        FROM (
          SELECT _topic AS topic, slot, min(${target}.first) AS first, max(${target}.last) AS last,
-           max(${time}) >= now() - toIntervalDay({days:Float64}) AS young
+           max(${time}) >= now() - toIntervalDay({days:Float64}) AS young, last < any(${endOfLane}) AS dropped
          FROM ${target} FINAL GROUP BY topic, slot, chunk_id
        )
-       GROUP BY topic, slot HAVING countIf(NOT young) > 1`,
+       GROUP BY topic, slot, dropped HAVING countIf(NOT young) > 1`,
       { params: { days } }
     )
     const keys = keysOf(target)
-    for (const { topic, slot, to } of lanes) {
-      const params = { topic, slot, to, fold: `${foldPrefix}${to}` }
+    for (const { topic, slot, start, to } of lanes) {
+      const params = { topic, slot, start, to, fold: `${foldPrefix}${start}-${to}` }
       await warehouse.command(
         `INSERT INTO ${target} (_topic, slot, chunk_id, ${keys}, first, last, ${Object.keys(columns).join(', ')})
          SELECT _topic, slot, {fold:String}, ${keys}, min(part.first), max(part.last), ${Object.values(columns).join(', ')}
-         FROM ${target} AS part FINAL WHERE ${inLane} AND chunk_id != {fold:String} AND part.last < {to:UInt64} GROUP BY _topic, slot, ${keys}`,
-        { params, settings: oneBlock }
+         FROM ${target} AS part FINAL
+         WHERE ${inLane} AND chunk_id != {fold:String} AND part.first >= {start:UInt64} AND part.last < {to:UInt64}
+         GROUP BY _topic, slot, ${keys}`,
+        { params, settings: { ...oneBlock, ...unrepeated() } }
       )
     }
     await finish(warehouse, target)

@@ -1,14 +1,22 @@
 /** Fills the rollups again from the raw rows, and says where they had been wrong. */
 import type { Warehouse } from './client.ts'
 import {
+  anewOf,
   type Checksum,
+  endOfLane,
+  inLane,
+  inRange,
   keysOf,
+  lanesEnds,
   type Range,
+  rangeParams,
   refill,
   type Rollup,
+  rollupChecksum,
   rollups,
   rollupsOf,
-  type Target
+  type Target,
+  unrepeated
 } from './rollups.ts'
 
 /** A partition of a topic in which a rollup said something else than the raw rows. */
@@ -26,6 +34,16 @@ export type Rebuilt = {
   /** Raw rows counted into it. */
   readonly rows: number
   readonly differences: readonly Difference[]
+  /** Partitions of which raw rows were dropped: what it says of them is kept as it was. */
+  readonly kept: readonly Kept[]
+}
+
+/** Records below an offset that are in a rollup and in no raw row. */
+export type Kept = {
+  readonly topic: string
+  readonly slot: number
+  readonly to: number
+  readonly rows: number
 }
 
 type Content = Checksum & {
@@ -92,8 +110,14 @@ async function contentOf(warehouse: Warehouse, rollup: Rollup): Promise<Map<stri
 /** Rows that are summed by one statement, about: it has to end within a minute, in the memory of a small server. */
 const pieceRows = 100_000
 
-/** A view's raw rows in ranges that start and end with a chunk: half a chunk's sums would replace the other half's. */
-async function pieces(warehouse: Warehouse, view: Rollup): Promise<(Range & { readonly rows: number })[]> {
+/** Raw rows in a range that starts and ends with a chunk. */
+type Piece = Range & { readonly rows: number }
+
+/**
+ * A view's raw rows in ranges that start and end with a chunk: half a chunk's sums would replace the other half's.
+ * @param within a range that does so too; every row that was not dropped by default
+ */
+export async function chunkPieces(warehouse: Warehouse, view: Rollup, within?: Range): Promise<Piece[]> {
   const chunks = await warehouse.rows<{
     topic: string
     slot: number
@@ -101,8 +125,11 @@ async function pieces(warehouse: Warehouse, view: Rollup): Promise<(Range & { re
     to: number
     rows: number
   }>(
-    `SELECT _topic AS topic, slot, min(_offset) AS from, max(_offset) + 1 AS to, count() AS rows
-     FROM ${view.source} FINAL GROUP BY topic, slot, chunk_id ORDER BY topic, slot, from`
+    `WITH ${lanesEnds}
+     SELECT _topic AS topic, slot, min(_offset) AS from, max(_offset) + 1 AS to, count() AS rows
+     FROM ${view.source} FINAL WHERE _offset >= ${endOfLane} ${within ? `AND ${inRange}` : ''}
+     GROUP BY topic, slot, chunk_id ORDER BY topic, slot, from`,
+    { params: within ? rangeParams(within) : {} }
   )
   const found: { topic: string; partition: number; from: number; to: number; rows: number }[] = []
   for (const { topic, slot, from, to, rows } of chunks) {
@@ -117,23 +144,69 @@ async function pieces(warehouse: Warehouse, view: Rollup): Promise<(Range & { re
   return found
 }
 
+/** What a table holds of a partition's records whose raw rows were dropped, to be put into one that is made anew. */
+function keptRows({ target, kind }: Rollup): string {
+  if (kind === 'sum') return `SELECT * FROM ${target} FINAL WHERE ${inLane} AND last < {to:UInt64}`
+  if (kind === 'rows') return `SELECT * FROM ${target} FINAL WHERE ${inLane} AND _offset < {to:UInt64}`
+  const keys = keysOf(target)
+  const grams = target === 'diversity_states' ? [1, 2, 3, 4] : []
+  // A group may have records on both sides: different n-grams of all of them are no more than those of both.
+  return `SELECT ${keys}, _topic, slot, bitmapSubsetInRange(groupBitmapMergeState(offsets), 0, {to:UInt64}) AS kept
+    ${grams.map(n => `, uniqCombined64MergeState(12)(grams_${n})`).join('')}
+    FROM ${target} WHERE ${inLane} GROUP BY ${keys}, _topic, slot HAVING bitmapCardinality(kept) > 0`
+}
+
+/** Its columns, in the order of {@link keptRows}. */
+function keptColumns({ target, kind }: Rollup): string {
+  if (kind !== 'set') return ''
+  const grams = target === 'diversity_states' ? ', grams_1, grams_2, grams_3, grams_4' : ''
+  return `(${keysOf(target)}, _topic, slot, offsets${grams})`
+}
+
+/** Up to where raw rows of partitions were dropped that went into a table, and how many it has of them. */
+async function keptOf(warehouse: Warehouse, views: readonly Rollup[]): Promise<Kept[]> {
+  const lanes = await warehouse.rows<{ table: string; topic: string; slot: number; to: number }>(
+    `SELECT \`table\`, _topic AS topic, slot, max(dropped.to) AS to FROM dropped
+     GROUP BY \`table\`, topic, slot ORDER BY topic, slot`
+  )
+  const kept: Kept[] = []
+  for (const { table, topic, slot, to } of lanes) {
+    const view = rollupsOf(table, topic).find(one => views.includes(one))
+    if (!view) continue
+    const { rows } = await rollupChecksum(warehouse, view, { topic, partition: slot, from: 0, to })
+    kept.push({ topic, slot, to, rows })
+  }
+  return kept
+}
+
 /**
- * Empties every rollup and fills it from the raw rows. Run it while no store runs: a chunk whose rows appear in a view
- * before it is emptied, and in the raw table after that was read, would be missing for good.
+ * Makes every rollup anew from the raw rows, beside the old one, and puts it in its place: whoever reads meanwhile reads the
+ * old one, and whoever is killed has changed nothing or a whole table. Of raw rows that were dropped for their age what the
+ * rollup holds is kept. Run it while no store runs: a chunk that appears meanwhile would be missing for good.
  * @returns one entry per table that views fill
  */
 export async function rebuild(warehouse: Warehouse): Promise<Rebuilt[]> {
   const done: Rebuilt[] = []
   for (const [target, views] of Map.groupBy(rollups, rollup => rollup.target)) {
     const before = await contentOf(warehouse, views[0]!)
-    await warehouse.command(`TRUNCATE TABLE ${target}`)
+    const into = anewOf(target)
+    await warehouse.command(`DROP TABLE IF EXISTS ${into} SYNC`)
+    await warehouse.command(`CREATE TABLE ${into} AS ${target}`)
+    const kept = await keptOf(warehouse, views)
+    for (const { topic, slot, to } of kept)
+      await warehouse.command(`INSERT INTO ${into} ${keptColumns(views[0]!)} ${keptRows(views[0]!)}`, {
+        params: { topic, slot, to },
+        settings: unrepeated()
+      })
     let counted = 0
     for (const view of views) {
-      for (const { rows, ...range } of await pieces(warehouse, view)) {
-        await refill(warehouse, view, range)
+      for (const { rows, ...range } of await chunkPieces(warehouse, view)) {
+        await refill(warehouse, view, range, { into })
         counted += rows
       }
     }
+    await warehouse.command(`EXCHANGE TABLES ${target} AND ${into}`)
+    await warehouse.command(`DROP TABLE ${into} SYNC`)
     const after = await contentOf(warehouse, views[0]!)
     const differences = [...new Set([...before.keys(), ...after.keys()])].toSorted().flatMap(lane => {
       const [was, is] = [before.get(lane), after.get(lane)]
@@ -142,7 +215,7 @@ export async function rebuild(warehouse: Warehouse): Promise<Rebuilt[]> {
       const sums = ({ rows, offsetSum }: Checksum): Checksum => ({ rows, offsetSum })
       return [{ topic, slot, before: sums(was ?? nothing), after: sums(is ?? nothing) }]
     })
-    done.push({ rollup: target, rows: counted, differences })
+    done.push({ rollup: target, rows: counted, differences, kept })
   }
   return done
 }

@@ -26,6 +26,37 @@ export type Target = keyof typeof targets
 /** Columns a target is grouped by, the topic, the slot and the chunk apart. */
 export const keysOf = (target: Target): string => targets[target].keys
 
+/** The table in which a target is made anew; one that is left is of a rebuild that was killed. */
+export const anewOf = (target: Target): string => `${target}_rebuilt`
+
+/** A number for the columns a target is grouped by: groups are named by it. */
+export const groupHash = (target: Target): string => `cityHash64(${keysOf(target)})`
+
+/** How the columns of a target that are added up are made of those of several rows. */
+export const sums: Partial<Record<Target, Readonly<Record<string, string>>>> = {
+  usage: Object.fromEntries(
+    [
+      'calls',
+      'offset_sum',
+      'input_tokens',
+      'output_tokens',
+      'reasoning_tokens',
+      'cost_micros',
+      'latency_ms'
+    ].map(name => [name, `sum(${name})`])
+  ),
+  diversity_sums: {
+    ...Object.fromEntries(
+      ['records', 'offset_sum', 'texts', 'tokens', 'token_squares', 'vectors'].map(name => [
+        name,
+        `sum(${name})`
+      ])
+    ),
+    vector_sum: 'sumForEach(vector_sum)',
+    ...Object.fromEntries([1, 2, 3, 4].map(n => [`sampled_${n}`, `groupArrayArray(sampled_${n})`]))
+  }
+}
+
 /** A materialized view and the table it fills. */
 export type Rollup = {
   readonly view: string
@@ -79,7 +110,7 @@ export function rollupsOf(table: string, topic: string): Rollup[] {
   return rollups.filter(({ source, topics }) => source === table && (topics?.includes(topic) ?? true))
 }
 
-/** How the id of a chunk begins that was made of many; its last offset follows. */
+/** How the id of a chunk begins that was made of many; where it starts and ends follows (of older ones only the end). */
 export const foldPrefix = 'fold-'
 
 /** Offsets [from, to) of a partition of a topic. */
@@ -93,12 +124,25 @@ export type Range = {
 /** Rows and the sum of their offsets: what raw rows and rollups must agree on. The sum is text, it may pass 2^53. */
 export type Checksum = { readonly rows: number; readonly offsetSum: string }
 
+/** For rows that may be the same as some that were there before and are gone: nobody takes them for a repetition. */
+export const unrepeated = (): Settings => ({ insert_deduplication_token: randomUUID() })
+
 /** Larger than any offset. */
 export const endOfTopic = Number.MAX_SAFE_INTEGER
 
-const inLane = '_topic = {topic:String} AND slot = {slot:UInt16}'
+/** Condition for rows of a partition; takes `topic` and `slot`. */
+export const inLane = '_topic = {topic:String} AND slot = {slot:UInt16}'
 /** Condition for raw rows of a range; takes the parameters of {@link rangeParams}. */
 export const inRange = `${inLane} AND _offset >= {from:UInt64} AND _offset < {to:UInt64}`
+
+/** Up to where raw rows were dropped, for the WITH of a statement; see {@link endOfLane}. */
+export const lanesEnds = `(
+  SELECT mapFromArrays(groupArray(lane), groupArray(end))
+  FROM (SELECT concat(_topic, '/', toString(slot)) AS lane, max(dropped.to) AS end FROM dropped GROUP BY lane)
+) AS ends`
+
+/** The offset of a partition below which raw rows were dropped, or are about to be; 0 where none were. */
+export const endOfLane = `ends[concat(_topic, '/', toString(slot))]`
 
 /** A range as statement parameters. */
 export function rangeParams({ topic, partition, from, to }: Range) {
@@ -142,9 +186,18 @@ export async function rawChecksum(warehouse: Warehouse, table: string, range: Ra
 /**
  * Fills a rollup from the raw rows of a range, by the very SELECT of its view. A chunk replaces what it said before
  * under the same key; sums it left under another key are not touched.
+ * @param options.into a table of the same columns; the target by default
+ * @param options.only the groups to be filled, by {@link groupHash}
+ * @param options.as the chunk under which sums of all of the range are put; each under its own by default
  */
-export async function refill(warehouse: Warehouse, rollup: Rollup, range: Range): Promise<void> {
+export async function refill(
+  warehouse: Warehouse,
+  rollup: Rollup,
+  range: Range,
+  options: { readonly into?: string; readonly only?: readonly string[]; readonly as?: string } = {}
+): Promise<void> {
   const { database } = warehouse
+  const { into = rollup.target, only, as } = options
   const params = { database, view: rollup.view }
   const [[view], columns] = await Promise.all([
     warehouse.rows<{ body: string }>(
@@ -157,14 +210,22 @@ export async function refill(warehouse: Warehouse, rollup: Rollup, range: Range)
     )
   ])
   const names = columns.map(({ name }) => `\`${name}\``).join(', ')
+  const keys = keysOf(rollup.target)
+  const where = only === undefined ? '' : `WHERE ${groupHash(rollup.target)} IN (${only.join(', ')})`
+  const added = sums[rollup.target]
+  const statement =
+    as === undefined || added === undefined
+      ? `(${names}) SELECT ${names} FROM (${view!.body}) ${where}`
+      : `(_topic, slot, chunk_id, ${keys}, first, last, ${Object.keys(added).join(', ')})
+         SELECT _topic, slot, {as:String}, ${keys}, min(part.first), max(part.last), ${Object.values(added).join(', ')}
+         FROM (${view!.body}) AS part ${where} GROUP BY _topic, slot, ${keys}`
   const filter = `_topic = '${range.topic}' AND slot = ${range.partition} AND _offset >= ${range.from} AND _offset < ${range.to}`
   const settings: Settings = {
     final: 1,
     additional_table_filters: { [`${database}.${rollup.source}`]: filter },
-    // One of its own each time: a refill is never a repetition.
-    insert_deduplication_token: randomUUID()
+    ...unrepeated()
   }
-  await warehouse.command(`INSERT INTO ${rollup.target} (${names}) ${view!.body}`, { settings })
+  await warehouse.command(`INSERT INTO ${into} ${statement}`, { settings, params: { as } })
 }
 
 /**

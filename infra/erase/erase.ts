@@ -9,6 +9,7 @@ import { retractions, training } from '../../schemas/topics.ts'
 import type { Dataset, ErasedRow, Message, Retraction, Version } from '../../schemas/types.ts'
 import { eraseRows, searchRows, type Searched } from '../clickhouse/erase.ts'
 import type { Warehouse } from '../clickhouse/client.ts'
+import { rememberPlaces } from '../clickhouse/wordless.ts'
 import { ifReadable } from '../codec.ts'
 import { type Deployment, microseconds } from '../deployment.ts'
 import { restoreTopics, takeOut } from '../kafka/compaction.ts'
@@ -371,6 +372,12 @@ export async function erase(
       const entry = entries.get(key) ?? { id, dataset: own, ancestor: of, rows: [] }
       entries.set(key, { ...entry, content_hash, rows: [...entry.rows, ...(row ? [row] : [])] })
     }
+    // Where rows say no words, the logs alone say where these stood.
+    if (warehouse)
+      await rememberPlaces(
+        warehouse,
+        looked.hits.map(({ topic, partition, offset }) => ({ topic, slot: partition, offset }))
+      )
     // What versions were counted by is known before it is gone.
     await remember(deployment, [...entries.values()], reason, by, null)
     const last = looked.hits.filter(({ topic }) => texts.has(topic))

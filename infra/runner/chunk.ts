@@ -1,13 +1,13 @@
 /** Chunks: one contiguous range of one partition as rows of tables, and what in it could not be read. */
 import { setImmediate as others } from 'node:timers/promises'
-import type { Log } from '../../processors/contract.ts'
+import type { Log, Tables } from '../../processors/contract.ts'
 import type { Row, Sink } from '../../processors/sink.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import { type Codec, DecodeError } from '../codec.ts'
 import { isErasure, type OutRecord, type RawRecord } from '../kafka/record.ts'
 import type { ProcessorMetrics } from './counters.ts'
 import { deadLetter, deadLetterHeaders } from './deadletter.ts'
-import { provenanceProblem } from './door.ts'
+import { provenanceProblem, subjectOf } from './door.ts'
 
 /** Rows of one contiguous range of one partition, by table. */
 export type Chunk = {
@@ -46,21 +46,32 @@ export type Chunker = {
   ): Promise<{ readonly chunk: Chunk; readonly dead: readonly OutRecord[] }>
 }
 
+/** What says whether a run keeps its texts out; `refresh` resolves once it holds what had been written when it was called. */
+export type Recipes = Pick<Tables, 'run' | 'recipe'> & { refresh(): Promise<void> }
+
 /** Records after which fetches, heartbeats and what is being sent get their turn. */
 const turn = 256
 
 /**
+ * @param options.recipes of the runs; without them every text is kept
  * @param options.buried names of the topics whose unreadable records are this sink's to bury, because no processor reads
  *   them; elsewhere the processors that do have buried them already
  */
 export function createChunker(options: {
   sink: Sink
   codec: Codec
+  recipes?: Recipes | undefined
   buried: ReadonlySet<string>
   log: Log
   metrics: ProcessorMetrics
 }): Chunker {
-  const { sink, codec, buried, log, metrics } = options
+  const { sink, codec, recipes, buried, log, metrics } = options
+
+  /** Whether the text of a run may be kept; of a run nobody knows, or whose recipe cannot be read, it may not. */
+  const withholds = (run: string): boolean => {
+    const recipe = recipes!.recipe(run)
+    return recipe === undefined || recipe.store_text === false
+  }
 
   /** The decoded value; undefined when it is left out. */
   const valueOf = (topic: Topic, raw: RawRecord): unknown => {
@@ -78,6 +89,8 @@ export function createChunker(options: {
     async cut(topic, records, range) {
       const rows = new Map<string, Row[]>()
       const dead: OutRecord[] = []
+      // A run is in the table before anything of it is written, and all of these records were read by now: once is enough.
+      let refreshed: Promise<void> | undefined
       const leaveOut = (raw: RawRecord, reason: string, message: string, errorClass: string): void => {
         const { partition: slot, offset } = raw
         metrics.count('dead', reason)
@@ -105,6 +118,10 @@ export function createChunker(options: {
             continue
           }
         }
+        const { run } =
+          topic.record === null || value === null ? {} : subjectOf(topic, value as Record<string, unknown>)
+        const isOfRun = recipes !== undefined && typeof run === 'string' && run !== ''
+        if (isOfRun && !recipes.run(run)) await (refreshed ??= recipes.refresh())
         const { partition: slot, offset, key, timestamp, headers } = raw
         const made = sink.rows(topic.name, {
           slot,
@@ -112,7 +129,8 @@ export function createChunker(options: {
           key: key?.toString() ?? '',
           timestamp,
           value,
-          headers
+          headers,
+          withoutText: isOfRun && withholds(run)
         })
         const list = rows.get(made.table)
         if (list) for (const row of made.rows) list.push(row)

@@ -14,7 +14,7 @@ import type { ClusterAdmin } from '../kafka/admin.ts'
 import { type Commit, CommitRefused } from '../kafka/commit.ts'
 import type { GroupConsumer, GroupEvents } from '../kafka/consumer.ts'
 import type { OutRecord, Range, RawRecord } from '../kafka/record.ts'
-import { type Chunk, type ChunkWriter, createChunker } from './chunk.ts'
+import { type Chunk, type ChunkWriter, createChunker, type Recipes } from './chunk.ts'
 import type { MetricsEndpoint } from './counters.ts'
 import { createLiveness, type Worker } from './health.ts'
 import { intent, startOf } from './intent.ts'
@@ -62,6 +62,7 @@ type Tenure = {
 
 /**
  * @param options.newWriter a writer for one assignment
+ * @param options.recipes of the runs; see {@link createChunker}
  * @param options.buried names of topics whose unreadable records the sink buries; see {@link createChunker}
  * @param options.fromBeginning start at the first record where the committed offset is outside the log
  * @param options.fatal the process must end with this error; the next start recovers what is open
@@ -71,6 +72,7 @@ export function createSinkHost(options: {
   codec: Codec
   sink: Sink
   newWriter: () => ChunkWriter
+  recipes?: Recipes
   buried: ReadonlySet<string>
   log: Log
   metrics: MetricsEndpoint

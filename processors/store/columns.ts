@@ -11,6 +11,24 @@ export type Column<Value> = readonly [
 /** A table and how to make its rows from a value. */
 export type Shape = Table & { readonly rows: (topic: string, record: SinkRecord) => Row[] }
 
+/**
+ * A column in which words of a text may stand: empty where the recipe of the run keeps them out of the database.
+ * @param nothing what stands there then
+ */
+export function wordy<Value>(
+  name: string,
+  take: (value: Value) => Field,
+  nothing: Field | ((value: Value) => Field)
+): Column<Value> {
+  return [
+    name,
+    (value, { withoutText = false }) => {
+      if (!withoutText) return take(value)
+      return typeof nothing === 'function' ? nothing(value) : nothing
+    }
+  ]
+}
+
 /** Where a row comes from, first in every table. `recorded_at` is when the broker got the record. */
 const position = ['_topic', 'slot', '_offset', 'recorded_at']
 

@@ -15,7 +15,8 @@ import {
   text,
   textMap,
   usageColumns,
-  whole
+  whole,
+  wordy
 } from './columns.ts'
 import { fingerprintColumns } from './fingerprint.ts'
 
@@ -29,11 +30,11 @@ const promptColumns: readonly Column<Prompt>[] = [
   ...identity,
   ['samples', prompt => whole(prompt.samples)],
   ['attempt', prompt => whole(prompt.attempt)],
-  ['feedback', prompt => text(prompt.feedback)],
+  wordy('feedback', prompt => text(prompt.feedback), ''),
   ...cellColumns,
   ...provenanceColumns,
-  ['messages', prompt => conversation(prompt.messages)],
-  ['metadata', prompt => textMap(prompt.metadata)]
+  wordy('messages', prompt => conversation(prompt.messages), '[]'),
+  wordy('metadata', prompt => textMap(prompt.metadata), {})
 ]
 
 const sampleColumns: readonly Column<Sample>[] = [
@@ -43,11 +44,16 @@ const sampleColumns: readonly Column<Sample>[] = [
   attemptColumn,
   ...provenanceColumns,
   ...usageColumns,
-  ['messages', sample => conversation(sample.messages)],
-  ['verdicts', sample => json(sample.verdicts)],
+  wordy('messages', sample => conversation(sample.messages), '[]'),
+  // A check may quote what it saw.
+  wordy(
+    'verdicts',
+    sample => json(sample.verdicts),
+    sample => json(sample.verdicts.map(verdict => ({ ...verdict, reasoning: '' })))
+  ),
   // The score of this check says what the text is, its verdict whether the cell allows it.
   ['refused', sample => sample.verdicts.some(({ check, score }) => check === 'refusal' && score === 1)],
-  ['metadata', sample => textMap(sample.metadata)],
+  wordy('metadata', sample => textMap(sample.metadata), {}),
   ['epoch', sample => whole(sample.epoch)]
 ]
 
@@ -83,12 +89,17 @@ export const generations = shape<Generation>('generations', [
   ...usageColumns,
   ['samples', generation => whole(generation.samples)],
   ['finish_reason', generation => text(generation.finish_reason)],
-  ['error', generation => text(generation.error)],
+  // That it failed is counted, and of which kind it was; providers quote what they were asked.
+  wordy(
+    'error',
+    generation => text(generation.error),
+    ({ error }) => (error === '' ? '' : (/^\w+(?=:)/.exec(error)?.[0] ?? 'withheld'))
+  ),
   ['log_probability', generation => real(generation.log_probability)],
   ['latency_ms', generation => whole(generation.latency_ms)],
-  ['reply', generation => text(generation.reply)],
-  ['reasoning_content', generation => text(generation.reasoning_content)],
-  ['metadata', generation => textMap(generation.metadata)],
+  wordy('reply', generation => text(generation.reply), ''),
+  wordy('reasoning_content', generation => text(generation.reasoning_content), ''),
+  wordy('metadata', generation => textMap(generation.metadata), {}),
   ...fingerprintColumns<Generation>(modelText)
 ])
 
@@ -108,7 +119,7 @@ export const rejections = shape<Rejection>('rejections', [
   ['check', rejection => text(rejection.check)],
   ['version', rejection => text(rejection.version)],
   ['reason', rejection => text(rejection.reason)],
-  ['detail', rejection => text(rejection.detail)],
+  wordy('detail', rejection => text(rejection.detail), ''),
   ['hit', rejection => text(rejection.hit)],
   ['retried', rejection => rejection.retried],
   ['rejected_at', rejection => whole(rejection.rejected_at)],

@@ -1,6 +1,7 @@
 /** What an erasure would take out of a log besides, and what nothing takes out. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import type { Warehouse } from '../../infra/clickhouse/client.ts'
 import { erase } from '../../infra/erase/erase.ts'
 import { type Hit, keysOf, newestAmong } from '../../infra/erase/log.ts'
 import { wantedOf } from '../../infra/erase/wanted.ts'
@@ -8,7 +9,7 @@ import { erasedHeader } from '../../infra/kafka/record.ts'
 import { type Plan, retract } from '../../infra/retract.ts'
 import { retractionsOf, reword } from '../../infra/retractions.ts'
 import { slotOf } from '../../schemas/identity.ts'
-import { generations, retractions, training } from '../../schemas/topics.ts'
+import { generations, retractions, samplesVerified, training } from '../../schemas/topics.ts'
 import type { Retraction } from '../../schemas/types.ts'
 import { readAll, write } from '../helpers/deployment.ts'
 import { startWorkplace } from '../helpers/pipeline.ts'
@@ -109,6 +110,34 @@ test('reasons and authors that say the words are said anew, and nothing else of 
       ['c', 'withdrawn', 'ann', false]
     ]
   )
+})
+
+test('where rows may say no words, ClickHouse is told by the logs where these stood', async () => {
+  const words = 'a sentence that stands in an answer, word by word'
+  const told: Record<string, unknown>[] = []
+  const warehouse: Warehouse = {
+    database: 'd',
+    rows: async () => [],
+    command: async (sql, { params = {} } = {}) => {
+      if (sql.startsWith('INSERT INTO emptied') && sql.includes('FROM samples')) told.push(params)
+    },
+    insert: async () => {},
+    createDatabase: async () => {},
+    ready: async () => {},
+    kill: async () => {},
+    close: async () => {}
+  }
+  const answers = ['of something else', `and then: ${words}!`].map((text, at) => ({
+    key: `d/said-${at}`,
+    value: make.sample(`said-${at}`, text),
+    partition: slot
+  }))
+  await write(deployment, samplesVerified, answers)
+  const wanted = [wantedOf('d', 'h2', [make.message('document', words)])]
+  const plan = { dataset: 'd', wanted, short: [], gone: [], records: {}, rows: 0, others: [], versions: [] }
+  await erase(deployment, warehouse, undefined, plan, 'asked for', 'ann')
+  assert.ok(told.length > 0)
+  for (const params of told) assert.deepEqual(params, { topic: samplesVerified.name, slot, offsets: [1] })
 })
 
 test('who is stopped before the first write has erased nothing', async () => {

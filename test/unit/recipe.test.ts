@@ -149,6 +149,15 @@ dataset: d
     assert.equal(fingerprint(parseRecipe(other, 'x')), fingerprint(parseRecipe(minimal, 'x')))
   })
 
+  test('of a recipe that says nothing of what came later is what it was', () => {
+    const { store_text, metrics, parts_of_speech } = parseRecipe(minimal, 'x')
+    assert.deepEqual([store_text, metrics, parts_of_speech], [undefined, undefined, undefined])
+    assert.notEqual(
+      fingerprint(parseRecipe(`${minimal}store_text: false\n`, 'x')),
+      fingerprint(parseRecipe(minimal, 'x'))
+    )
+  })
+
   test('sees everything else, the order of sources included', () => {
     const two = (names: readonly string[]): string =>
       `dataset: d\nrun: r\nsources:\n${names.map(name => `  - { name: ${name}, provider: offline, model: m, family: f }\n`).join('')}`

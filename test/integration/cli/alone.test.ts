@@ -90,7 +90,7 @@ test('every command has a help with all its options, and help goes to stdout', a
     rebuild: [/--json/],
     erase: [/<dataset>/, /--reason/, /--file/, /--lose-repeated/, /--yes/, /--dry-run/, /--json/],
     retract: [/<dataset>/, /--reason/, /--file/, /--descendants/, /--yes/, /--dry-run/, /--unseen/, /--json/],
-    fold: [/--days/, /--json/],
+    fold: [/--days/, /--drop/, /--json/],
     models: [/add/, /list/],
     'models add': [
       /--family/,

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { DeadLetter } from '../../../infra/cli/deadletters.ts'
+import type { Dropped } from '../../../infra/clickhouse/drop.ts'
+import type { Folded } from '../../../infra/clickhouse/fold.ts'
 import type { Rebuilt } from '../../../infra/clickhouse/rebuild.ts'
-import { deadLetters, generations, type Topic, training } from '../../../schemas/topics.ts'
+import { deadLetters, generations, runs, type Topic, training } from '../../../schemas/topics.ts'
 import { type Command, startEverseed } from '../../helpers/cli.ts'
 import { readRaw, write } from '../../helpers/deployment.ts'
 import { until } from '../../helpers/until.ts'
@@ -103,7 +105,7 @@ test('rebuild is refused while a store runs; then it says what was wrong, and no
     { rollup: 'usage', rows: 20, differences: [] },
     { rollup: 'diversity_states', rows: 22, differences: [] },
     { rollup: 'diversity_sums', rows: 20, differences: [] }
-  ]
+  ].map(one => ({ ...one, kept: [] }))
   assert.deepEqual(await done(), right)
   const spend = 'SELECT source, calls, cost_usd FROM spend'
   const spent = await warehouse.rows(spend)
@@ -160,6 +162,28 @@ test('after a rebuild the store goes on where it was', async () => {
   await stopStore()
 })
 
+test('texts of a run whose recipe keeps them out are not stored, however late the store hears of it', async () => {
+  startStore()
+  await until('the store to run', async () => (await place.deployment.admin.members('store')) === 1)
+  const closed = make.run('closed', { store_text: false })
+  await write(place.deployment, runs, [{ key: 'closed', value: closed, partition: 0 }])
+  const answers = ['closed', 'open'].map(run => ({
+    key: run,
+    value: make.generation(run, `an answer of ${run}`, { run })
+  }))
+  await write(place.deployment, runs, [{ key: 'open', value: make.run('open'), partition: 0 }])
+  await write(place.deployment, generations, answers)
+  await stored(generations, 23)
+  const rows = await warehouse.rows(
+    `SELECT id, reply, length(words) AS words FROM generations FINAL WHERE id IN ('closed', 'open') ORDER BY id`
+  )
+  assert.deepEqual(rows, [
+    { id: 'closed', reply: '', words: 4 },
+    { id: 'open', reply: 'an answer of open', words: 4 }
+  ])
+  await stopStore()
+})
+
 test('doctor logs in as both users of ClickHouse, and says which setting is wrong', async () => {
   const doctor = async (more: Record<string, string>) => {
     const { stdout } = await place.everseed(['doctor', '--json'], { env: { ...env, ...more } })
@@ -194,7 +218,7 @@ async function finding(check: string, of: Record<string, string> = env) {
 }
 
 test('doctor says whether the rollups agree with the rows, and which lane does not', async () => {
-  const right = { check: 'rollups', ok: true, detail: 'they agree with 23 rows in 2 partitions' }
+  const right = { check: 'rollups', ok: true, detail: 'they agree with 25 rows in 2 partitions' }
   assert.deepEqual(await finding('rollups'), right)
   await warehouse.command(`DELETE FROM counts WHERE _topic = 'training'`)
   const { ok, detail } = await finding('rollups')
@@ -246,4 +270,37 @@ test('what a dead letter settled is open again once it is given back', async () 
   assert.deepEqual(JSON.parse(stdout), { replayed: 1, already: 0 })
   await until('none to be dead', async () => (await dead()) === 0)
   await stopStore()
+})
+
+test('fold --drop is refused while a store runs; then old rows are gone, and what was counted stays', async () => {
+  const fold = () => place.everseed(['fold', '--drop', '30', '--json'], { env })
+  startStore()
+  await until('the store to run', async () => (await place.deployment.admin.members('store')) === 1)
+  assert.match((await fold()).stderr, /\[STORE_RUNNING\]/)
+  await stopStore()
+  const spend = 'SELECT source, calls, cost_usd FROM spend'
+  const spent = await warehouse.rows(spend)
+  // As if they had come a year ago.
+  await warehouse.command(
+    `INSERT INTO generations SELECT * REPLACE (recorded_at - INTERVAL 1 YEAR AS recorded_at) FROM generations FINAL WHERE _offset < 22`
+  )
+  const { code, stdout, stderr } = await fold()
+  assert.equal(code, 0, stderr)
+  const { dropped, folded } = JSON.parse(stdout) as { dropped: Dropped[]; folded: Folded[] }
+  const [gone] = await warehouse.rows<{ first: number }>('SELECT min(_offset) AS first FROM generations')
+  assert.ok(gone!.first > 0)
+  assert.deepEqual(dropped[0], { table: 'generations', what: 'left', rows: gone!.first })
+  assert.deepEqual(
+    folded.map(({ rollup }) => rollup),
+    ['usage', 'diversity_sums']
+  )
+  assert.deepEqual(await warehouse.rows(spend), spent)
+  const told = await place.everseed(['rebuild'], { env })
+  assert.match(
+    told.stderr,
+    new RegExp(
+      `usage: generations/0 keeps ${gone!.first} rows below offset ${gone!.first}, whose raw rows were dropped`
+    )
+  )
+  assert.deepEqual(await warehouse.rows(spend), spent)
 })

@@ -11,7 +11,7 @@ import * as make from '../../helpers/records.ts'
 type Insert = Parameters<Warehouse['insert']>[0] & { options: StatementOptions }
 
 /** A database that only remembers what it was asked; `visible` says how many inserts it loses first. */
-function recorder(options: { loses?: number; last?: number } = {}) {
+function recorder(options: { loses?: number; last?: number; dropped?: number } = {}) {
   const inserts: Insert[] = []
   const calls: string[] = []
   const warehouse: Warehouse = {
@@ -24,6 +24,7 @@ function recorder(options: { loses?: number; last?: number } = {}) {
           ? (Array.from({ length: to - from }, (_, index) => ({ at: from + index, n: 1 })) as never)
           : []
       }
+      if (sql.includes('FROM dropped')) return [{ end: options.dropped ?? 0 }] as never
       if (sql.includes('LIMIT 1')) return (options.last === undefined ? [] : [{ at: options.last }]) as never
       return [{ rows: 1, offsetSum: '1', reaching: 0, later: 0, start: 0 }] as never
     },
@@ -116,6 +117,22 @@ test('what was written before is written carefully; what is new is only inserted
     calls.map(call => call.split(' ')[0]),
     ['insert']
   )
+})
+
+test('of what was dropped for its age nothing is written, and of a chunk that reaches over it the rest', async () => {
+  const gone = recorder({ dropped: 7 })
+  await writerOf(gone.warehouse).write(chunk)
+  await writerOf(gone.warehouse).recover(chunk)
+  assert.deepEqual(gone.calls, [])
+  const half = recorder({ dropped: 6 })
+  await writerOf(half.warehouse).write(chunk)
+  const [{ rows, options } = assert.fail('nothing was inserted'), ...others] = half.inserts
+  assert.equal(others.length, 0)
+  assert.deepEqual(
+    rows.map(row => row[2]),
+    [6]
+  )
+  assert.match(options.queryId!, /:6-7:samples:/)
 })
 
 test('a table the sink does not declare is refused', async () => {

@@ -21,8 +21,13 @@ const record = (value: unknown, headers: Record<string, Buffer> = {}): SinkRecor
 })
 
 /** A row as an object. */
-function named(topic: string, value: unknown, headers: Record<string, Buffer> = {}): Record<string, unknown> {
-  const { table, rows } = store.rows(topic, record(value, headers))
+function named(
+  topic: string,
+  value: unknown,
+  headers: Record<string, Buffer> = {},
+  withoutText = false
+): Record<string, unknown> {
+  const { table, rows } = store.rows(topic, { ...record(value, headers), withoutText })
   assert.equal(rows.length, 1)
   return Object.fromEntries(store.tables[table]!.columns.map((column, index) => [column, rows[0]![index]]))
 }
@@ -159,6 +164,84 @@ test('a dead letter is told by its headers; of its bytes only the number is kept
   })
   const bare = named('dead-letters', null)
   assert.deepEqual([bare['bytes'], bare['reason'], bare['settles']], [0, '', 0])
+})
+
+suite('a record whose recipe keeps texts out', () => {
+  const word = 'confidential'
+  const metadata = { [word]: word }
+  const sample = make.sample('s1', word, {
+    messages: [make.message('user', word), make.message('assistant', `${word} words`)],
+    verdicts: [
+      { check: 'refusal', version: '1', is_valid: true, score: 1, reasoning: word },
+      { check: 'shape', version: '2', is_valid: true, score: null, reasoning: '' }
+    ],
+    metadata
+  })
+  const prompt = make.prompt('p1', { messages: [make.message('user', word)], feedback: word, metadata })
+  const generation = make.generation('g1', word, {
+    reasoning_content: word,
+    error: `rejected: ${word}`,
+    metadata
+  })
+  const records: Record<string, object> = {
+    prompts: prompt,
+    'prompts.parked': { reason: 'stopped', samples: 1, parked_at: 0, prompt },
+    generations: generation,
+    candidates: sample,
+    'samples.verified': sample,
+    training: sample,
+    'samples.rejected': {
+      sample,
+      processor: 'verify',
+      check: 'shape',
+      version: '1',
+      reason: 'too_short',
+      detail: word,
+      hit: '',
+      retried: false,
+      rejected_at: 0
+    }
+  }
+  for (const [topic, value] of Object.entries(records)) {
+    test(`of ${topic} is stored with everything but its words`, () => {
+      const kept = named(topic, value)
+      const without = named(topic, value, {}, true)
+      assert.ok(strings(kept).some(text => text.includes(word)))
+      assert.deepEqual(
+        strings(without).filter(text => text.includes(word)),
+        []
+      )
+      const emptied = Object.keys(kept).filter(
+        name => JSON.stringify(kept[name]) !== JSON.stringify(without[name])
+      )
+      const wordy = [
+        'messages',
+        'verdicts',
+        'metadata',
+        'feedback',
+        'detail',
+        'reply',
+        'reasoning_content',
+        'error'
+      ]
+      for (const name of emptied) assert.ok(wordy.includes(name), name)
+    })
+  }
+
+  test('says of which kind an error was, and what checks found', () => {
+    assert.equal(named('generations', generation, {}, true)['error'], 'rejected')
+    const other = (error: string) => named('generations', { ...generation, error }, {}, true)['error']
+    assert.deepEqual([other(''), other(word), other(`two words: ${word}`)], ['', 'withheld', 'withheld'])
+    const row = named('samples.verified', sample, {}, true)
+    assert.equal(row['refused'], true)
+    assert.deepEqual(
+      (JSON.parse(row['verdicts'] as string) as object[]).map(one => Object.values(one)),
+      [
+        ['refusal', '1', true, 1, ''],
+        ['shape', '2', true, null, '']
+      ]
+    )
+  })
 })
 
 test('a deletion makes no rows', () => {

@@ -1,25 +1,37 @@
 /** What of a partition becomes rows: what is given back to one processor, and what takes a dead letter back. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { suite, test } from 'node:test'
 import { createCodec } from '../../../infra/codec.ts'
 import type { OutRecord, RawRecord } from '../../../infra/kafka/record.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { readByStoreOnly } from '../../../infra/processors.ts'
-import { createChunker } from '../../../infra/runner/chunk.ts'
+import { createChunker, type Recipes } from '../../../infra/runner/chunk.ts'
 import { createMetrics } from '../../../infra/runner/counters.ts'
 import { deadLetter, givingBack, resurrected } from '../../../infra/runner/deadletter.ts'
+import { createTableStore } from '../../../infra/runner/tables.ts'
 import { store } from '../../../processors/store.ts'
-import { deadLetters, prompts, type Topic, training } from '../../../schemas/topics.ts'
+import {
+  deadLetters,
+  generations,
+  prompts,
+  promptsParked,
+  samplesHuman,
+  samplesRejected,
+  type Topic,
+  training
+} from '../../../schemas/topics.ts'
+import type { Run } from '../../../schemas/types.ts'
 import * as make from '../../helpers/records.ts'
 
 const codec = createCodec({ idOf: () => 1, schemaOf: async () => undefined })
-const chunker = createChunker({
+const options = {
   sink: store,
   codec,
   buried: readByStoreOnly,
   log: silentLog,
   metrics: createMetrics('store')
-})
+}
+const chunker = createChunker(options)
 
 /** A record as it is read back. */
 function read({ topic, partition, key, value, headers }: OutRecord, offset: number): RawRecord {
@@ -88,6 +100,87 @@ test('what says that a record was erased is no row and no dead letter', async ()
   // The store alone reads training: nobody else would bury what cannot be read.
   const rows = await rowsOf(training, 'samples', [row, { ...row, offset: 1, value: null, headers }], ['id'])
   assert.deepEqual(rows, [['s']])
+})
+
+suite('texts that a recipe keeps out', () => {
+  /** Who knows no run before it is refreshed. */
+  const recipesOf = (...runs: Run[]) => {
+    const late = createTableStore(() => 0)
+    let refreshed = 0
+    return {
+      run: late.run,
+      recipe: late.recipe,
+      refresh: async () => {
+        refreshed++
+        for (const run of runs) late.set('runs', run.id, run)
+      },
+      refreshed: () => refreshed
+    }
+  }
+  const said = async (recipes: Recipes, ...runs: string[]): Promise<unknown[]> => {
+    const records = runs.map((run, offset) => ({
+      ...prompt,
+      topic: generations.name,
+      offset,
+      value: codec.encode(generations, make.generation(`g${offset}`, 'words', { run }))
+    }))
+    const { chunk } = await createChunker({ ...options, recipes }).cut(generations, records, {
+      partition: 3,
+      from: 0,
+      to: records.length
+    })
+    const { columns } = store.tables['generations']!
+    return chunk.rows.get('generations')!.map(row => row[columns.indexOf('reply')])
+  }
+
+  test('a run that is not in the table yet is looked for before anything of it is stored, once a chunk', async () => {
+    const recipes = recipesOf(make.run('open'), make.run('closed', { store_text: false }))
+    assert.deepEqual(await said(recipes, 'closed', 'open', 'closed', 'open'), ['', 'words', '', 'words'])
+    assert.equal(recipes.refreshed(), 1)
+    assert.deepEqual(await said(recipes, 'closed'), [''])
+    assert.equal(recipes.refreshed(), 1)
+  })
+
+  test('so are those of a run nobody knows, and of one whose recipe cannot be read', async () => {
+    const recipes = recipesOf({ ...make.run('torn'), recipe: '{' })
+    assert.deepEqual(await said(recipes, 'never', 'torn', 'never'), ['', '', ''])
+    assert.equal(recipes.refreshed(), 1)
+  })
+
+  test('a prompt that was parked, and an answer that was rejected, are of the run of what they hold', async () => {
+    const recipes = recipesOf(make.run('r', { store_text: false }))
+    const cut = async (topic: Topic, value: object) => {
+      const record = { ...prompt, topic: topic.name, value: codec.encode(topic, value) }
+      const range = { partition: 3, from: 0, to: 1 }
+      const { chunk } = await createChunker({ ...options, recipes }).cut(topic, [record], range)
+      return JSON.stringify([...chunk.rows.values()])
+    }
+    const parked = { reason: 'stopped', samples: 1, parked_at: 0, prompt: make.prompt('p', { run: 'r' }) }
+    const rejected = {
+      id: 's',
+      sample: make.sample('s', 'the answer', { run: 'r' }),
+      processor: 'verify',
+      check: 'shape',
+      version: '1',
+      reason: 'too_short',
+      detail: '',
+      hit: '',
+      retried: false,
+      rejected_at: 0
+    }
+    const question = parked.prompt.messages[0]!.content
+    assert.ok(!(await cut(promptsParked, parked)).includes(question))
+    assert.ok(!(await cut(samplesRejected, rejected)).includes('the answer'))
+  })
+
+  test('people have no run, and nobody is asked', async () => {
+    const recipes = recipesOf()
+    const record = { ...prompt, value: codec.encode(samplesHuman, make.humanSample('h', 'a letter')) }
+    const range = { partition: 3, from: 0, to: 1 }
+    const { chunk } = await createChunker({ ...options, recipes }).cut(samplesHuman, [record], range)
+    assert.match(JSON.stringify(chunk.rows.get('samples')), /a letter/)
+    assert.equal(recipes.refreshed(), 0)
+  })
 })
 
 test('what is given back to a processor is stored once, from where it was first published', async () => {
