@@ -37,15 +37,12 @@ type ModelRecord =
   | { readonly input: 'generations'; readonly offset: number; readonly value: Generation }
   | { readonly input: 'verified'; readonly offset: number; readonly value: Sample }
 
-/** The processor. */
-export const measure = measureIn(room)
-
 /**
- * The same with another room.
+ * The processor with a given room.
  * @param most what open windows of a slot may hold
  */
-export function measureIn(most: Room): Processor {
-  return defineProcessor({
+export const measureIn = (most: Room): Processor =>
+  defineProcessor({
     name: 'measure',
     doc: 'diversity of raw and accepted texts in windows of fixed size, beside human text',
     inputs: { generations, verified: samplesVerified, human: samplesHuman },
@@ -372,4 +369,5 @@ export function measureIn(most: Room): Processor {
       }
     }
   })
-}
+
+export const measure = measureIn(room)
