@@ -1,13 +1,12 @@
 /**
  * A window beside a frozen human reference: what `expectationAdjustedDistinct`, `klDivergence`, `jsDivergence`, `tailTypesKept`,
- * `tailMass`, `logPerplexity` and `clusterSpread` say of it, in one pass over the hashes of its words. The order of the documents
- * does not matter but for rounding.
+ * `tailMass`, `logPerplexity` and `clusterSpread` say of it, in one pass over its types by their hashes.
  */
 import { clusterSpread } from './cluster-hits.ts'
 import { expectationAdjustedDistinct } from './expectation-adjusted.ts'
-import { GramTable } from './gram-table.ts'
+import type { TypeCounts } from './gram-table.ts'
 import { type HashedReference, addedCount, mostOfTail } from './hashed-reference.ts'
-import { type Hashes, createHashes, reserve } from './hashes.ts'
+import type { Hashes } from './hashes.ts'
 import { interquartileRange } from './interquartile-range.ts'
 import type { ReferenceKey, glanceReferenceKeys } from './keys.ts'
 import { firstWord, unknown } from './kneser-ney.ts'
@@ -30,10 +29,7 @@ export type DocumentBeside = {
 const largestKept = 2 ** 17
 
 // For all windows, used while values are taken.
-const strangers = createHashes()
-const strange = new GramTable()
 let ids = new Int32Array(0)
-let counts = new Int32Array(0)
 
 /**
  * Log-perplexity of one document, as `log-perplexity.ts` has it; NaN without words. About 0.1 microseconds a word.
@@ -82,26 +78,17 @@ export function documentsBeside(
 }
 
 /**
- * Compares a window. Complexity: linear in its tokens, whatever the size of the reference. Memory: 12 bytes a token and 4 a
- * type of the reference, shared by all windows.
- * @param documents of the window, where they are known; else they are computed
+ * Compares a window. Complexity: linear in its types, whatever the size of the reference.
+ * @param types of the window, with their counts
+ * @param documents of the window
  * @returns all undefined where a window has no tokens
  */
 export function besideReference(
-  words: Words,
+  types: TypeCounts,
   reference: HashedReference,
-  documents: readonly DocumentBeside[] = documentsBeside(words, reference)
+  documents: readonly DocumentBeside[]
 ): Record<Exclude<ReferenceKey, 'embedding_frechet'>, Measured> {
-  const { tokens } = words
-  number(tokens, reference)
-  const values = { ...divergence(tokens.length, reference), ...byModels(documents, reference) }
-  for (let at = 0; at < tokens.length; at++) if (ids[at]! >= 0) counts[ids[at]!] = 0
-  strange.clear()
-  if (ids.length > largestKept) {
-    ids = new Int32Array(0)
-    Object.assign(strangers, createHashes())
-  }
-  return values
+  return { ...divergence(types, reference), ...byModels(documents, reference) }
 }
 
 /**
@@ -109,35 +96,29 @@ export function besideReference(
  * @param documents that models looked at
  */
 export function glanceBesideReference(
-  { tokens: { lo, hi, length } }: Words,
+  types: TypeCounts,
   reference: HashedReference,
   documents: readonly DocumentBeside[]
 ): Record<(typeof glanceReferenceKeys)[number], Measured> {
-  if (counts.length < reference.counts.length) counts = new Int32Array(reference.counts.length)
   let [kept, mass] = [0, 0]
-  const seen: number[] = []
-  for (let at = 0; at < length; at++) {
-    const id = reference.find(lo[at]!, hi[at]!)
+  for (let at = 0; at < types.length; at++) {
+    const id = reference.find(types.lo[at]!, types.hi[at]!)
     if (id < 0 || reference.counts[id]! > mostOfTail) continue
-    mass += 1
-    if (counts[id]! > 0) continue
-    counts[id] = 1
-    seen.push(id)
     kept += 1
+    mass += types.counts[at]!
   }
-  for (const id of seen) counts[id] = 0
-  return { ...tailOf(kept, mass, length, reference), ...byModels(documents, reference) }
+  return { ...tailOf(kept, mass, types.total, reference), ...byModels(documents, reference) }
 }
 
 /** Rare types of the reference that occur, and their occurrences. */
-function tailOf(kept: number, mass: number, length: number, { tail }: HashedReference) {
+function tailOf(kept: number, mass: number, tokens: number, { tail }: HashedReference) {
   const of = (value: number): Measured =>
-    length === 0
+    tokens === 0
       ? undefinedBecause('no tokens')
       : tail === 0
         ? undefinedBecause('the reference has no tail')
         : measured(value)
-  return { tail_types_kept: of(kept / tail), tail_mass: of(mass / length) }
+  return { tail_types_kept: of(kept / tail), tail_mass: of(mass / tokens) }
 }
 
 /** What the language model and the clusters say of documents. */
@@ -151,63 +132,54 @@ function byModels(documents: readonly DocumentBeside[], { clusters }: HashedRefe
   }
 }
 
-/** Numbers the window's words and counts those the reference has not. */
-function number({ lo, hi, length }: Hashes, reference: HashedReference): void {
-  if (ids.length < length) ids = new Int32Array(length * 2)
-  if (counts.length < reference.counts.length) counts = new Int32Array(reference.counts.length)
-  reserve(strangers, length)
-  strangers.length = 0
-  for (let at = 0; at < length; at++) {
-    const id = reference.find(lo[at]!, hi[at]!)
-    ids[at] = id
-    if (id >= 0) continue
-    strangers.lo[strangers.length] = lo[at]!
-    strangers.hi[strangers.length++] = hi[at]!
-  }
-  strange.add(strangers, 1)
-}
-
-function divergence(length: number, reference: HashedReference) {
+function divergence(types: TypeCounts, reference: HashedReference) {
+  const { length, total } = types
   const { logs, tokens } = reference
-  const spectrum = strange.spectrum()
+  const vocabulary = reference.counts.length
+  if (ids.length < length) ids = new Int32Array(length * 2)
+  let strangers = 0
+  for (let at = 0; at < length; at++) {
+    ids[at] = reference.find(types.lo[at]!, types.hi[at]!)
+    if (ids[at]! < 0) strangers += 1
+  }
   // Over the union of the types, with something added to every count, what each side sums up to.
-  const union = reference.counts.length + spectrum.types
-  const [ofWindow, ofHuman] = [length + addedCount * union, tokens + addedCount * union]
+  const union = vocabulary + strangers
+  const [ofWindow, ofHuman] = [total + addedCount * union, tokens + addedCount * union]
   const term = (inWindow: number, inHuman: number): number => {
     const p = (inWindow + addedCount) / ofWindow
     return p * Math.log2((p * ofHuman) / (inHuman + addedCount))
   }
-  let [kl, js, kept, mass, present, absentLogs, absent] = [0, 0, 0, 0, 0, logs, reference.counts.length]
-  for (let at = 0; at < length; at++) if (ids[at]! >= 0) counts[ids[at]!]! += 1
+  let [kl, js, kept, mass, present, absentLogs, strange] = [0, 0, 0, 0, 0, logs, 0]
   for (let at = 0; at < length; at++) {
+    const count = types.counts[at]!
     const id = ids[at]!
-    const count = id < 0 ? 0 : counts[id]!
-    // Counts of what was looked at are below nought until the window is done with.
-    if (count <= 0) continue
-    counts[id] = -count
+    if (id < 0) {
+      strange += count
+      kl += term(count, 0)
+      continue
+    }
     const inHuman = reference.counts[id]!
-    const [p, q] = [count / length, inHuman / tokens]
+    const [p, q] = [count / total, inHuman / tokens]
     js += p * Math.log2((2 * p) / (p + q)) + q * Math.log2((2 * q) / (p + q))
     kl += term(count, inHuman)
     present += inHuman
-    absent -= 1
     absentLogs -= Math.log2(inHuman + addedCount)
     if (inHuman > mostOfTail) continue
     kept += 1
     mass += count
   }
-  for (const [count, types] of spectrum.frequencies) kl += types * term(count, 0)
+  const absent = vocabulary - (length - strangers)
   const least = addedCount / ofWindow
   kl += least * (absent * Math.log2(least * ofHuman) - absentLogs)
-  js += spectrum.tokens / length + (tokens - present) / tokens
+  js += strange / total + (tokens - present) / tokens
+  if (ids.length > largestKept) ids = new Int32Array(0)
   const some = (value: number): Measured =>
-    length === 0 ? undefinedBecause('no tokens on one side') : measured(value)
-  const vocabulary = reference.counts.length
+    total === 0 ? undefinedBecause('no tokens on one side') : measured(value)
   return {
-    ead_1: expectationAdjustedDistinct(vocabulary - absent + spectrum.types, length, vocabulary),
+    ead_1: expectationAdjustedDistinct(length, total, vocabulary),
     kl_to_human: some(Math.max(0, kl)),
     js_to_human: some(Math.min(1, Math.max(0, js / 2))),
-    ...tailOf(kept, mass, length, reference)
+    ...tailOf(kept, mass, total, reference)
   }
 }
 

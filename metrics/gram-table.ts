@@ -4,6 +4,22 @@ import { type Spectrum, spectrumOf } from './spectrum.ts'
 const stride = 4 // lo, hi, count, mark
 const largestKept = 2 ** 18 // slots that are kept for the next window
 
+/** Different hashes and how often each occurs; the first `length` entries are valid. */
+export type TypeCounts = {
+  lo: Int32Array
+  hi: Int32Array
+  counts: Int32Array
+  length: number
+  /** Sum of the counts. */
+  total: number
+}
+
+/** No hashes. */
+export function createTypeCounts(): TypeCounts {
+  const none = new Int32Array(0)
+  return { lo: none, hi: none, counts: none, length: 0, total: 0 }
+}
+
 function grown(list: Int32Array, length: number) {
   const larger = new Int32Array(length)
   larger.set(list)
@@ -91,6 +107,22 @@ export class GramTable {
     const counts = new Int32Array(this.size)
     for (let id = 0; id < counts.length; id++) counts[id] = this.#entries[id * stride + 2]!
     return counts
+  }
+
+  /** Every hash with how often it was added; valid until more is. */
+  copyTo(types: TypeCounts): void {
+    if (types.lo.length < this.size) {
+      for (const name of ['lo', 'hi', 'counts'] as const) types[name] = new Int32Array(this.size * 2)
+    }
+    const { lo, hi, counts } = types
+    const entries = this.#entries
+    for (let id = 0; id < this.size; id++) {
+      lo[id] = entries[id * stride]!
+      hi[id] = entries[id * stride + 1]!
+      counts[id] = entries[id * stride + 2]!
+    }
+    types.length = this.size
+    types.total = this.total
   }
 
   /** Position of each hash's first occurrence among all occurrences, ascending. */

@@ -9,7 +9,7 @@ import { entropy } from './entropy.ts'
 import { embeddingDimensions } from './embedding.ts'
 import { dimensions } from './features.ts'
 import { type Fingerprint, createFingerprinter } from './fingerprint.ts'
-import { GramTable } from './gram-table.ts'
+import { GramTable, type TypeCounts, createTypeCounts } from './gram-table.ts'
 import { type Hashes, appendHashes, createHashes, lengthenGrams } from './hashes.ts'
 import { hdd } from './hdd.ts'
 import { heapsFit } from './heaps-fit.ts'
@@ -53,6 +53,8 @@ export type Panel = {
   readonly tokens: number
   /** The words of what was added; valid until more is. */
   readonly words: Pool
+  /** Its different words and how often each occurs, as `values` or `glance` last counted them, of whatever panel. */
+  readonly types: TypeCounts
   /** Sums over the sentence embeddings of what was added; valid until more is. */
   readonly embeddings: VectorSums
   /** The first documents, as much of them as the compression ratio is taken of; valid until the panel is emptied. */
@@ -94,6 +96,7 @@ const table = new GramTable()
 const repeats = createRepeatFilter()
 const grams = createHashes()
 const candidates = createHashes()
+const types = createTypeCounts()
 
 /** Replaces what `grams` holds by the n-grams of a pool; to be called for n = 1, 2, ... in turn. */
 function toOrder({ tokens, ends }: Pool, n: number): void {
@@ -224,18 +227,19 @@ export function createPanel(): Panel {
     const self = repeated(whitespace, 4)
     toOrder(words, 1)
     const one = distinct(words, 1)
+    table.copyTo(types)
     const spectrum = table.spectrum()
     const heaps = heapsBeta(table.firsts, spectrum.tokens)
     const inOrder = atAGlance ? undefined : lexical(words, spectrum)
     toOrder(words, 2)
     const two = distinct(words, 2)
     const pairs = withSingletons(table.spectrum(), two.alone)
-    const { tokens, types, f1, f2 } = spectrum
+    const { tokens, f1, f2 } = spectrum
     const some = (value: number): Measured => (tokens === 0 ? undefinedBecause('no tokens') : measured(value))
     const glance = {
       documents: measured(lengths.length),
       tokens: measured(tokens),
-      types: some(types),
+      types: some(spectrum.types),
       length_mean: mean(lengths),
       length_sd: standardDeviation(lengths),
       ttr: ttr(spectrum),
@@ -305,6 +309,7 @@ export function createPanel(): Panel {
       for (let at = 0; at < dimensions; at++) features.sum[at]! += hashes.features[at]!
     },
     words,
+    types,
     embeddings,
     opening,
     values() {

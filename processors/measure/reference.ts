@@ -145,12 +145,12 @@ export function windowValues(
     values: {
       ...own,
       ...(atAGlance
-        ? glanceBesideReference(panel.words, frozen, known)
+        ? glanceBesideReference(panel.types, frozen, known)
         : {
-            ...besideReference(panel.words, frozen, known),
+            ...besideReference(panel.types, frozen, known),
             embedding_frechet: frozen.frechet(panel)
           }),
-      novel_type_share: seeds.novelTypeShare(panel.words.tokens)
+      novel_type_share: seeds.novelTypeShare(panel.types)
     },
     beside: known
   }

@@ -1,7 +1,7 @@
 /** The words of the seed split: what is not among them no generator of the dataset can have from its human text. */
-import { GramTable } from '../../metrics/gram-table.ts'
+import { GramTable, type TypeCounts } from '../../metrics/gram-table.ts'
 import { hashWords } from '../../metrics/hash-text.ts'
-import { type Hashes, createHashes } from '../../metrics/hashes.ts'
+import { createHashes } from '../../metrics/hashes.ts'
 import { type Measured, measured, undefinedBecause } from '../../metrics/result.ts'
 import type { SeedText } from '../split.ts'
 
@@ -11,8 +11,8 @@ export type SeedWords = {
   add(text: SeedText): void
   /** Lets what was added count. */
   settle(): void
-  /** What `novelTypeShare` says of a window's words, beside the words that count. */
-  novelTypeShare(words: Hashes): Measured
+  /** What `novelTypeShare` says of a window's types, beside the words that count. */
+  novelTypeShare(types: TypeCounts): Measured
 }
 
 /** No words. */
@@ -30,15 +30,15 @@ export function createSeedWords(): SeedWords {
     settle() {
       types = table.size
     },
-    novelTypeShare({ lo, hi, length }) {
+    novelTypeShare({ lo, hi, counts, length, total }) {
       if (length === 0) return undefinedBecause('no tokens')
       if (types === 0) return undefinedBecause('no seed types')
       let novel = 0
       for (let at = 0; at < length; at++) {
         const id = table.find(lo[at]!, hi[at]!)
-        if (id < 0 || id >= types) novel += 1
+        if (id < 0 || id >= types) novel += counts[at]!
       }
-      return measured(novel / length)
+      return measured(novel / total)
     }
   }
 }

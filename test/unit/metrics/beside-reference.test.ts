@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { besideReference, documentsBeside, glanceBesideReference } from '../../../metrics/beside-reference.ts'
-import { createHashedReference } from '../../../metrics/hashed-reference.ts'
+import { type HashedReference, createHashedReference } from '../../../metrics/hashed-reference.ts'
 import { type ReferenceKey, glanceReferenceKeys, referenceKeys } from '../../../metrics/keys.ts'
 import { measureTexts } from '../../../metrics/measure-texts.ts'
-import { createPanel } from '../../../metrics/panel.ts'
+import { type Panel, createPanel } from '../../../metrics/panel.ts'
 import { createReference } from '../../../metrics/reference.ts'
 import type { Measured } from '../../../metrics/result.ts'
 import { textKeys } from '../../../metrics/text-keys.ts'
@@ -20,12 +20,18 @@ const word = fc.constantFrom('a', 'B', 'cc', 'ça', 'd1', 'été', 'Привет
 const text = fc.array(word, { maxLength: 20 }).map(list => list.join(' '))
 const some = fc.array(text, { maxLength: 8 })
 
+/** What is said of a panel: it counts its types when it is asked for its values. */
+function besideOf(panel: Panel, reference: HashedReference) {
+  panel.values()
+  return besideReference(panel.types, reference, documentsBeside(panel.words, reference))
+}
+
 function beside(window: readonly string[], human: readonly string[]): Record<ReferenceKey, Measured> {
   const reference = createHashedReference(human) ?? assert.fail('the reference has no words')
   const panel = createPanel()
   for (const one of window) panel.add(one)
   return {
-    ...besideReference(panel.words, reference),
+    ...besideOf(panel, reference),
     embedding_frechet: reference.frechet(panel)
   }
 }
@@ -75,13 +81,13 @@ describe('a window beside a reference', () => {
         const reference = createHashedReference([...human, more, 'a B B cc cc cc'])!
         const panel = createPanel()
         for (const one of window) panel.add(one)
-        const all = besideReference(panel.words, reference)
+        const all = besideOf(panel, reference)
         const documents = documentsBeside(panel.words, reference)
-        const glance = glanceBesideReference(panel.words, reference, documents)
+        const glance = glanceBesideReference(panel.types, reference, documents)
         assert.deepEqual(Object.keys(glance).toSorted(), glanceReferenceKeys.toSorted())
         for (const key of glanceReferenceKeys) assert.deepEqual(glance[key], all[key], key)
         // Nothing is left of the window in what is kept between windows.
-        assert.deepEqual(besideReference(panel.words, reference), all)
+        assert.deepEqual(besideOf(panel, reference), all)
         const odd = window.flatMap((_, at) => (at % 2 === 1 ? [at] : []))
         const alone = createPanel()
         for (const at of odd) alone.add(window[at]!)
