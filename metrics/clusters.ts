@@ -57,24 +57,41 @@ export function fitClusters(features: readonly ArrayLike<number>[]): Clusters | 
 }
 
 /**
- * The cluster a text is nearest to. Complexity: clusters times features, a few microseconds.
- * @param features of the text, of any length
- * @returns -1 for a text without features
+ * Tells the cluster a text is nearest to. Complexity: clusters times the features the text has, a microsecond.
+ * @returns a function from the features of a text, of any length, to its cluster, -1 for a text without features
  */
-export function nearestCluster(features: ArrayLike<number>, { count, centres, offsets }: Clusters): number {
-  let squares = 0
-  for (let at = 0; at < dimensions; at++) squares += features[at]! * features[at]!
-  if (squares === 0) return -1
-  const length = Math.sqrt(squares)
-  let nearest = 0
-  let best = -Infinity
-  for (let cluster = 0; cluster < count; cluster++) {
-    const score = dot(centres, features, cluster * dimensions) - length * offsets[cluster]!
-    if (score <= best) continue
-    best = score
-    nearest = cluster
+export function createNearest({
+  count,
+  centres,
+  offsets
+}: Clusters): (features: ArrayLike<number>) => number {
+  // Of each feature what it adds to each cluster: most texts have few.
+  const added = new Float64Array(dimensions * count)
+  for (let cluster = 0; cluster < count; cluster++)
+    for (let at = 0; at < dimensions; at++) added[at * count + cluster] = centres[cluster * dimensions + at]!
+  const scores = new Float64Array(count)
+  return features => {
+    scores.fill(0)
+    let squares = 0
+    for (let at = 0; at < dimensions; at++) {
+      const value = features[at]!
+      if (value === 0) continue
+      squares += value * value
+      const from = at * count
+      for (let cluster = 0; cluster < count; cluster++) scores[cluster]! += value * added[from + cluster]!
+    }
+    if (squares === 0) return -1
+    const length = Math.sqrt(squares)
+    let nearest = 0
+    let best = -Infinity
+    for (let cluster = 0; cluster < count; cluster++) {
+      const score = scores[cluster]! - length * offsets[cluster]!
+      if (score <= best) continue
+      best = score
+      nearest = cluster
+    }
+    return nearest
   }
-  return nearest
 }
 
 /** Product of one of the rows of a matrix with a vector. */

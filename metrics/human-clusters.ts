@@ -1,5 +1,5 @@
 /** What human texts are about, as clusters of them, and which one another text is nearest to. */
-import { type Clusters, fitClusters, nearestCluster } from './clusters.ts'
+import { type Clusters, fitClusters, createNearest } from './clusters.ts'
 import { hashWords } from './hash-text.ts'
 import { type Hashes, createHashes } from './hashes.ts'
 import { type WordCounts, createTopicFeatures } from './topic-features.ts'
@@ -35,10 +35,7 @@ export function createHumanClusters(
       })
     )
   const clusters = fixed ?? made()
-  return (
-    clusters && {
-      ...clusters,
-      nearest: (tokens, from, to) => nearestCluster(featuresOf(tokens, from, to), clusters)
-    }
-  )
+  if (!clusters) return undefined
+  const nearest = createNearest(clusters)
+  return { ...clusters, nearest: (tokens, from, to) => nearest(featuresOf(tokens, from, to)) }
 }

@@ -8,7 +8,7 @@ import {
   fitClusters,
   leastDocuments,
   mostClusters,
-  nearestCluster
+  createNearest
 } from '../../../metrics/clusters.ts'
 import { dimensions } from '../../../metrics/features.ts'
 import { hashWords } from '../../../metrics/hash-text.ts'
@@ -17,6 +17,9 @@ import { createHashes } from '../../../metrics/hashes.ts'
 import { random } from '../../../metrics/random.ts'
 import { createTopicFeatures } from '../../../metrics/topic-features.ts'
 import { close, reason } from '../../helpers/measured.ts'
+
+const nearestCluster = (features: ArrayLike<number>, clusters: Clusters): number =>
+  createNearest(clusters)(features)
 
 /** Documents of several kinds, so many of each: something of all, something of the kind, and chance. */
 function planted(sizes: readonly number[], seed = 1): { kind: number; features: Int32Array }[] {
