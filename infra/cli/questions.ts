@@ -84,10 +84,10 @@ ORDER BY metric, generation`
 WHERE stage = 'raw' ORDER BY source, generation LIMIT 10`
   },
   diversity: {
-    about: 'How diverse is everything so far, up to the last insert?',
-    sql: `SELECT stage, source, generation, texts, tokens, round(length_mean, 1) AS length, types, round(distinct_2, 3) AS distinct_2,
+    about: 'How diverse is what each model wrote so far, up to the last insert?',
+    sql: `SELECT source, generation, texts, tokens, round(length_mean, 1) AS length, types, round(distinct_2, 3) AS distinct_2,
   round(mean_cosine, 3) AS mean_cosine
-FROM diversity ORDER BY stage, source, generation LIMIT 12`
+FROM diversity WHERE stage = 'raw' ORDER BY source, generation LIMIT 12`
   },
   text_sums: {
     about: 'Any grouping, any range of hours: here lengths and mean cosine per topic and temperature.',

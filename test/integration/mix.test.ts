@@ -162,7 +162,7 @@ test(`${kills} SIGKILLs, each after a second member came, break no promise: each
       )
     })
     child.process.kill('SIGTERM')
-    assert.equal((await child.exited).code, 0)
+    assert.deepEqual(await child.exited, { code: 0, signal: null }, child.output())
   }
   const texts = (await readRaw(deployment, training.name)).map(({ value }) => value!.toString('latin1'))
   assert.equal(texts.filter(text => text.includes(secret)).length, 0, 'text of another split is in training')

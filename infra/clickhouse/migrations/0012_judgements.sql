@@ -314,3 +314,47 @@ FROM (
 WHERE run != ''
 GROUP BY run
 COMMENT 'How far the samples of each run came';
+
+-- A question about one stage reads no other.
+CREATE OR REPLACE VIEW diversity (
+  dataset String COMMENT 'Dataset',
+  run String COMMENT 'Campaign; empty for human texts',
+  stage String COMMENT 'raw: as generated; accepted: verified; human: admitted',
+  generation Nullable(Int32) COMMENT '0 for human text, null when unknown',
+  source String COMMENT 'Model; empty for people',
+  texts UInt64 COMMENT 'Texts with at least one word',
+  tokens UInt64 COMMENT 'Words',
+  length_mean Float64 COMMENT 'Words per text',
+  length_sd Nullable(Float64) COMMENT 'Standard deviation of the words per text; null below two texts',
+  types UInt64 COMMENT 'Different words; exact up to 120, then within 5 %',
+  distinct_2 Nullable(Float64) COMMENT 'Different 2-grams over all 2-grams; falls with the number of texts',
+  mean_cosine Nullable(Float64) COMMENT 'Mean cosine between two texts, features hashed-256-1; null below two'
+) AS
+SELECT
+  sums.dataset AS dataset, sums.run AS run, sums.stage AS stage,
+  if(sums.depth < 0, NULL, sums.depth) AS generation, sums.source AS source, texts, tokens,
+  tokens / texts AS length_mean,
+  sqrt(greatest(squares - tokens * tokens / texts, 0) / nullIf(texts - 1, 0)) AS length_sd,
+  states.types AS types,
+  least(1, pairs / nullIf(tokens - texts, 0)) AS distinct_2,
+  (length * length - m) / nullIf(m * (m - 1), 0) AS mean_cosine
+FROM (
+  SELECT
+    toString(dataset) AS dataset, toString(run) AS run, transform(toString(_topic), ['generations', 'samples.verified', 'samples.human'], ['raw', 'accepted', 'human'], '') AS stage, generation AS depth, toString(source) AS source,
+    sum(diversity_sums.texts) AS texts, sum(diversity_sums.tokens) AS tokens, sum(token_squares) AS squares,
+    sum(vectors) AS m, L2Norm(sumForEach(vector_sum)) / 16777216 AS length
+  FROM diversity_sums FINAL
+  GROUP BY dataset, run, stage, depth, source
+  HAVING texts > 0
+) AS sums
+INNER JOIN (
+  SELECT
+    toString(dataset) AS dataset, toString(run) AS run, transform(toString(_topic), ['generations', 'samples.verified', 'samples.human'], ['raw', 'accepted', 'human'], '') AS stage, generation AS depth, toString(source) AS source,
+    uniqCombined64Merge(12)(grams_1) AS types, uniqCombined64Merge(12)(grams_2) AS pairs
+  FROM diversity_states
+  WHERE _topic != 'training'
+  GROUP BY dataset, run, stage, depth, source
+) AS states
+ON sums.dataset = states.dataset AND sums.run = states.run AND sums.stage = states.stage AND sums.depth = states.depth
+  AND sums.source = states.source
+COMMENT 'Diversity of everything there is, up to the last insert, in no windows: compare groups of about as many texts';
