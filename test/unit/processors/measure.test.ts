@@ -19,6 +19,7 @@ import { packSums } from '../../../metrics/vector-sums.ts'
 import { words } from '../../../metrics/word-vectors.ts'
 import { measure, measureIn } from '../../../processors/measure.ts'
 import type { Frozen } from '../../../processors/measure/humans.ts'
+import { humanText, modelText } from '../../../processors/text.ts'
 import type { Log, Ports } from '../../../processors/contract.ts'
 import { keptWindows, referenceHalf, shuffleRank } from '../../../processors/reservoir.ts'
 import type { DiversityStat, Generation, Metric, Sample } from '../../../schemas/types.ts'
@@ -277,6 +278,20 @@ describe('windows', () => {
       await harness.process('verified', make.sample(`v${index}`, '', { messages }))
     }
     assert.equal(stats(harness)[0]?.tokens, 100)
+  })
+
+  test('hold people to the same: the last answer of a conversation, or the document', () => {
+    const turns = [
+      make.message('user', 'one two'),
+      make.message('assistant', 'an earlier answer'),
+      make.message('user', 'three'),
+      make.message('assistant', 'the last answer'),
+      make.message('user', 'thanks')
+    ]
+    assert.equal(humanText(turns), 'the last answer')
+    assert.equal(modelText(make.sample('v', '', { messages: turns })), humanText(turns))
+    assert.equal(humanText([make.message('document', 'a document')]), 'a document')
+    assert.equal(humanText([make.message('user', 'a question')]), '')
   })
 
   test('are taken of each group of cells besides, where the recipe says so, over all sources', async () => {
