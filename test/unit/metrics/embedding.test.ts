@@ -63,3 +63,24 @@ test('texts are alike by what they mean, without a word in common', () => {
 test('a text of no word that is known has no vector', () => {
   for (const text of ['', '...', 'qxzzv wwqqj', '\ud800']) assert.equal(vectorOf(text), undefined, text)
 })
+
+test('of a text of thousands of words as well', () => {
+  // Vectors of which a number is as large as they get: halves of 16 bits would overflow.
+  const largest = known.filter((_, row) =>
+    Array.from({ length: embeddingDimensions }, (__, place) =>
+      bytes.readInt8(row * embeddingDimensions + place)
+    ).some(value => value > 90)
+  )
+  assert.ok(largest.length > 0)
+  const word = largest[0]!
+  const row = known.indexOf(word)
+  for (const count of [255, 256, 257, 513, 3000]) {
+    const vector = vectorOf(`${word} `.repeat(count))!
+    const sums = Array.from({ length: embeddingDimensions }, (_, place) =>
+      bytes.readInt8(row * embeddingDimensions + place)
+    )
+    const length = Math.hypot(...sums)
+    for (const [place, sum] of sums.entries())
+      assert.ok(Math.abs(vector[place]! - sum / length) < 1e-12, `${count} times`)
+  }
+})

@@ -232,6 +232,20 @@ test('the compression ratio is that of the first 80,000 bytes, however many come
   })
 })
 
+test('what is a byte longer than the compression ratio looks at has none of the whole', () => {
+  const letters = (length: number): string =>
+    Array.from({ length }, (_, at) => 'abcdefghi '[at % 10]).join('')
+  const whole = (...documents: string[]): boolean => 'value' in panelOf(documents).compression_ratio
+  assert.ok(whole(letters(80_000)))
+  assert.ok(whole(letters(40_000), letters(39_999)))
+  assert.ok(!whole(letters(80_001)))
+  assert.ok(!whole(letters(80_000), 'x'))
+  assert.ok(!whole(letters(40_000), letters(40_000)))
+  assert.ok(!whole('ж'.repeat(40_001)))
+  for (const documents of [[letters(80_001)], [letters(80_000), 'x'], ['ж'.repeat(90_000), 'x']])
+    assert.deepEqual(panelOf(documents).compression_ratio_80k, compressionRatio(documents, 80_000))
+})
+
 test('a glance says what the panel says, of some of it', () => {
   fc.assert(
     fc.property(texts, documents => {

@@ -913,6 +913,8 @@ describe('what windows are measured by', () => {
     const alone = measureTexts(sampled, { reference })
     for (const key of ['log_ppl_mean', 'log_ppl_sd', 'cluster_entropy', 'embedding_cosine'] as const)
       assert.ok(Math.abs(metric(glance, key).value! - alone.metrics[key]!) < 1e-12, key)
+    for (const key of ['log_ppl_mean', 'log_ppl_sd', 'embedding_cosine'] as const)
+      assert.notEqual(metric(glance, key).human_sd, whole.get(key)!.human_sd, `${key} of human windows`)
     const [human] = stats(harness).filter(({ stage }) => stage === 'human')
     assert.equal(human?.metrics.length, all.metrics.length, 'another run may ask for all')
   })
@@ -1069,23 +1071,57 @@ describe('open windows there is no room for', () => {
       if (at > 1) await harness.process('generations', raw(500 + at, { run }))
     const until = { generations: harness.position('generations'), 'samples.verified': 0 }
     fake.runs.set('r0', make.run('r0', {}, { state: 'ended', slot: 0, until }))
+    const pass = () => new Promise(resolve => setImmediate(resolve))
+    const tellOne = async () => {
+      const before = stats(harness).length
+      while (stats(harness).length === before) {
+        await pass()
+        harness.tick()
+      }
+    }
+    // The windows of its source, then those of all sources.
     harness.tick()
-    for (let turn = 0; turn < 3; turn++) {
-      await new Promise(resolve => setImmediate(resolve))
-      assert.equal(harness.tick(), undefined, 'it is being read')
-    }
-    // Given back from the dead letters.
+    await pass()
+    await pass()
+    assert.equal(harness.tick(), undefined, 'it is being read')
+    await tellOne()
+    harness.tick()
+    await pass()
+    await pass()
+    // Given back from the dead letters while the second is half read.
     await harness.process('generations', raw(3, { run: 'r0' }))
-    while (stats(harness).length < 2) {
-      await new Promise(resolve => setImmediate(resolve))
-      harness.tick()
-    }
-    const told = stats(harness).filter(({ run }) => run === 'r0')
+    const of = (source: string) =>
+      stats(harness)
+        .filter(stat => stat.run === 'r0' && stat.source === source)
+        .map(({ documents, partial, to }) => [documents, partial, to])
+    while (of('*').length === 0) await tellOne()
+    // The text that came meanwhile is the last one of the window it belongs to; its source's was told before.
+    assert.deepEqual(of('*'), [[own.length + 1, true, until.generations + 1]])
     assert.deepEqual(
-      told.map(({ documents, partial }) => [documents, partial]),
+      of('alpha').map(([documents]) => documents),
+      [own.length, 1]
+    )
+  })
+
+  test('that nothing came to for long are read when something does, and not by every restart', async () => {
+    const fake = fakeTables()
+    fake.datasets.set('d', make.dataset('d', { window }))
+    for (const run of ['old', 'new']) fake.runs.set(run, make.run(run))
+    const harness = createHarness(measure, { tables: fake })
+    for (const index of [0, 1, 2]) await harness.process('generations', raw(index, { run: 'old' }))
+    for (const index of [3, 4, 5]) {
+      const offset = 500_000 + index
+      await harness.process('generations', raw(index, { run: 'new' }), offset)
+    }
+    harness.restart()
+    assert.equal(harness.replayed, 3, 'those of the new run')
+    for (const index of [3, 4]) await harness.process('generations', raw(index, { run: 'old' }))
+    const told = stats(harness).filter(({ run }) => run === 'old')
+    assert.deepEqual(
+      told.map(({ from, documents, partial }) => [from, documents, partial]),
       [
-        [own.length + 1, true],
-        [own.length + 1, true]
+        [0, 5, false],
+        [0, 5, false]
       ]
     )
   })

@@ -7,6 +7,7 @@ import type { Row, SinkRecord } from '../../../processors/sink.ts'
 import { store } from '../../../processors/store.ts'
 import { contentHash } from '../../../schemas/identity.ts'
 import { tables, topics } from '../../../schemas/topics.ts'
+import { stats } from '../../../processors/store/facts.ts'
 import type { DiversityStat, Sample } from '../../../schemas/types.ts'
 import { anyRecord, nastyString } from '../../helpers/arbitrary.ts'
 import * as make from '../../helpers/records.ts'
@@ -318,4 +319,30 @@ suite('the fingerprint of a text', () => {
     const human = make.humanSample('h', 'a good answer')
     assert.deepEqual(fingerprint(named('samples.human', human)), fingerprint(named('generations', whole)))
   })
+})
+
+test('a value that was counted by another tokenizer than its window says so; what adds up stands in the first row alone', () => {
+  const one = (name: string, tokenizer: string) => ({
+    name,
+    value: 1,
+    undefined: '',
+    human_mean: null,
+    human_sd: null,
+    z: null,
+    model: '',
+    tokenizer
+  })
+  const value = {
+    metrics: [one('documents', ''), one('self_repetition_4', 'whitespace-1')],
+    tokenizer: 'words-1',
+    clusters: [],
+    embeddings: { count: 2, sum: [1], products: [3] },
+    log_perplexities: [5, Number.NaN]
+  } as unknown as DiversityStat
+  const rows = stats.rows('diversity.stats', { slot: 0, offset: 0, timestamp: 0, value } as never)
+  const column = (name: string) => rows.map(row => row[stats.columns.indexOf(name)])
+  assert.deepEqual(column('tokenizer'), ['words-1', 'whitespace-1'])
+  assert.deepEqual(column('embeddings'), [2, 0])
+  assert.deepEqual(column('embedding_products'), [[3], []])
+  assert.deepEqual(column('log_perplexities'), [[5], []])
 })
