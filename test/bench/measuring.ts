@@ -32,7 +32,7 @@ const seeds = 2000
 const budget = 20_000
 
 /** The panel of windows of one scope: what a text costs before anything is read or written. */
-function panelOf(atAGlance: boolean, people: readonly string[], seeds: readonly string[]) {
+function panelOf(atAGlance: boolean, people: readonly string[], given: readonly string[]) {
   const memory = createReferenceMemory(budget)
   for (const [offset, text] of people.entries()) {
     const id = `human-${offset}`
@@ -48,7 +48,7 @@ function panelOf(atAGlance: boolean, people: readonly string[], seeds: readonly 
   }
   freeze(memory)
   const words = createSeedWords()
-  for (const text of seeds) words.add(text as SeedText)
+  for (const text of given) words.add(text as SeedText)
   words.settle()
   const fingerprint = createFingerprinter()
   const panel = createPanel()

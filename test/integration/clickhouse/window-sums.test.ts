@@ -68,6 +68,14 @@ test('sums of windows are those of their texts, over any grouping', async () => 
   }
   const stats = harness.values<DiversityStat>('stats')
   await writer.write(chunkOf('diversity.stats', 0, 9000, stats))
+  // Text of which no word has an embedding is as surprising as other text.
+  const unknown = { ...stats.at(-1)!, dataset: 'u', scope: 'u', log_perplexities: [5, 6] }
+  const none = { count: 0, sum: [], products: [] }
+  await writer.write(chunkOf('diversity.stats', 0, 19_000, [{ ...unknown, embeddings: none }]))
+  assert.deepEqual(
+    await warehouse.rows(`SELECT embeddings, log_perplexities FROM window_sums WHERE dataset = 'u'`),
+    [{ embeddings: 0, log_perplexities: [5, 6] }]
+  )
   // What windows are of, by where they were read.
   const logs = { generations: written, 'samples.verified': written.filter((_, index) => index % 5 > 0) }
   const reference = createHashedReference(

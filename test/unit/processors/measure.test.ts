@@ -1118,7 +1118,7 @@ describe('open windows there is no room for', () => {
     for (const index of [3, 4]) await harness.process('generations', raw(index, { run: 'old' }))
     const told = stats(harness).filter(({ run }) => run === 'old')
     assert.deepEqual(
-      told.map(({ from, documents, partial }) => [from, documents, partial]),
+      told.map(stat => [stat.from, stat.documents, stat.partial]),
       [
         [0, 5, false],
         [0, 5, false]
